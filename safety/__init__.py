@@ -1,0 +1,1 @@
+"""A content-safety layer between an application and any language model."""

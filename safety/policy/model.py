@@ -1,0 +1,255 @@
+"""The policy as a value, and the one function that decides.
+
+Pure: no clock, no I/O. ``decide`` turns what detectors saw into a verdict; no other place does. It does
+not run detectors (``guard``), read YAML (``policy.file``) or apply edits (``redact``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any, Protocol
+
+from safety.redact import merge_edits
+from safety.types import (
+    Action,
+    DocumentMarks,
+    Edit,
+    Exchange,
+    Finding,
+    Hit,
+    Origin,
+    Outcome,
+    Ran,
+    Segment,
+    Stage,
+    Verdict,
+)
+
+NOT_RUN = "not_run"  # category root of the findings that stand for detectors that did not run
+ON_ERROR = "on_error"  # rule id of what they bring about
+
+
+class Mode(StrEnum):
+    """``ENFORCE`` acts; ``MONITOR`` records what it would have done."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"
+
+
+class StreamMode(StrEnum):
+    """``BUFFERED`` holds all until the end; ``WINDOWED`` holds back to the last judged sentence;
+    ``OBSERVE`` judges alongside and never holds."""
+
+    BUFFERED = "buffered"
+    WINDOWED = "windowed"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What a rule applies to. An empty set means any."""
+
+    categories: tuple[str, ...]
+    origins: frozenset[Origin] = frozenset()
+    stages: frozenset[Stage] = frozenset()
+    min_score: float = 0.5
+    min_severity: int = 0
+
+    def covers(self, category: str) -> bool:
+        """Whether ``category`` is one of the rule's or lies below one (``pii`` covers ``pii.IBAN_CODE``)."""
+        return any(
+            root == "*" or category == root or category.startswith(root + ".") for root in self.categories
+        )
+
+    def matches(self, finding: Finding, stage: Stage, origin: Origin | None) -> bool:
+        """Whether the rule fires on ``finding``. A finding without a place has no origin: rules that ask
+        for one do not fire on it."""
+        return (
+            (not self.stages or stage in self.stages)
+            and (not self.origins or origin in self.origins)
+            and finding.score >= self.min_score
+            and (self.min_severity == 0 or (finding.severity or 0) >= self.min_severity)
+            and self.covers(finding.category)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``when`` this is found, do ``action``. ``replacement`` is what a redaction puts in place."""
+
+    id: str
+    when: When
+    action: Action
+    message: str = ""
+    mode: Mode | None = None
+    replacement: str | None = None
+
+
+class Pattern(Protocol):
+    """A compiled expression of a linear-time engine."""
+
+    def search(self, text: str, /) -> Any: ...
+    def finditer(self, text: str, /) -> Iterable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """An entry under ``exceptions:``: a text that is let pass, why, and until when.
+
+    Exactly one of ``text`` (the finding's words, or its whole segment), ``pattern`` (a match must cover the
+    finding) and ``sha256`` (hex digest of the whole segment in UTF-8) is set. ``categories`` and ``rules``
+    narrow it; empty means any.
+    """
+
+    reason: str
+    expires: date
+    text: str | None = None
+    pattern: Pattern | None = None
+    sha256: str | None = None
+    categories: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    def excuses(self, rule: str, finding: Finding, segment: Segment | None, today: date) -> bool:
+        """Whether ``finding`` may pass. Valid through the day of ``expires``. Without a place nothing is."""
+        if today > self.expires or segment is None or finding.span is None:
+            return False
+        if self.rules and rule not in self.rules:
+            return False
+        if self.categories and not When(self.categories).covers(finding.category):
+            return False
+        return self._covers(finding, segment)
+
+    def _covers(self, finding: Finding, segment: Segment) -> bool:
+        if finding.span is None:
+            return False
+        if self.text is not None:
+            return self.text in (segment.excerpt(finding.span), segment.text)
+        if self.sha256 is not None:
+            return self.sha256 == content_digest(segment.text)
+        if self.pattern is None:
+            return False
+        start, end = finding.span.start - segment.start, finding.span.end - segment.start
+        return any(
+            match.start() <= start and end <= match.end() for match in self.pattern.finditer(segment.text)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorConfig:
+    """A detector as the policy wants it: its options (an instance of its ``Options``), its own time limit
+    in seconds, and what its failure means; ``None`` takes the policy's."""
+
+    name: str
+    options: Any = None
+    timeout: float | None = None
+    on_error: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPolicy:
+    """How answers are released while they stream. ``max_hold`` and ``overlap`` are in code points: the most
+    that is held without a sentence end, and how much judged text is judged again with the next window."""
+
+    mode: StreamMode = StreamMode.WINDOWED
+    max_hold: int = 1200
+    overlap: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy: a value, equal for equal YAML. ``digest`` identifies it in events."""
+
+    name: str
+    digest: str = ""
+    mode: Mode = Mode.ENFORCE
+    on_error: Action = Action.BLOCK
+    deadline: float = 2.0
+    rules: tuple[Rule, ...] = ()
+    detectors: Mapping[str, DetectorConfig] = field(default_factory=dict)
+    stream: StreamPolicy = StreamPolicy()
+    exceptions: tuple[Exemption, ...] = ()
+    documents: DocumentMarks = DocumentMarks()
+    raw_excerpts: bool = False
+
+    @property
+    def id(self) -> str:
+        """``name@digest``, as verdicts and events carry it."""
+        return f"{self.name}@{self.digest[:12]}"
+
+    def failure_action(self, detector: str) -> Action:
+        """What it means that ``detector`` did not run."""
+        config = self.detectors.get(detector)
+        return self.on_error if config is None or config.on_error is None else config.on_error
+
+
+def content_digest(text: str) -> str:
+    """SHA-256 of the text in UTF-8, hex: what ``exceptions: - sha256:`` holds."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def decide(policy: Policy, exchange: Exchange, outcomes: Sequence[Outcome], *, today: date) -> Verdict:
+    """The verdict on ``exchange``, given what the detectors saw; ``today`` is for exceptions that expire."""
+    hits: list[Hit] = []
+    edits: list[Edit] = []
+    for outcome in outcomes:
+        if outcome.ran is not Ran.OK:
+            hits.append(_not_run(policy, outcome))
+        for finding in outcome.findings:
+            for hit, edit in _hits(policy, exchange, finding, today):
+                hits.append(hit)
+                if edit is not None and hit.enforced:
+                    edits.append(edit)
+    counted = [hit for hit in hits if hit.excused is None]
+    return Verdict(
+        exchange=exchange,
+        policy=policy.id,
+        action=max((hit.action for hit in counted if hit.enforced), default=Action.ALLOW),
+        would=max((hit.action for hit in counted), default=Action.ALLOW),
+        hits=tuple(hits),
+        outcomes=tuple(outcomes),
+        edits=merge_edits(edits),
+    )
+
+
+def _not_run(policy: Policy, outcome: Outcome) -> Hit:
+    name = outcome.detector.partition("@")[0]
+    finding = Finding(name, f"{NOT_RUN}.{outcome.ran}", evidence=outcome.error or "")
+    return Hit(
+        ON_ERROR,
+        policy.failure_action(name),
+        finding,
+        enforced=policy.mode is Mode.ENFORCE,
+        message=f"the {name} check could not run",
+    )
+
+
+def _hits(
+    policy: Policy, exchange: Exchange, finding: Finding, today: date
+) -> Iterable[tuple[Hit, Edit | None]]:
+    segment = None if finding.span is None else exchange.segment_at(finding.span)
+    origin = None if segment is None else segment.origin
+    for rule in policy.rules:
+        if not rule.when.matches(finding, exchange.stage, origin):
+            continue
+        excused = next(
+            (e.reason for e in policy.exceptions if e.excuses(rule.id, finding, segment, today)), None
+        )
+        edit = None
+        action = rule.action
+        if action is Action.REDACT and excused is None:
+            if finding.span is None:
+                action = Action.BLOCK  # what has no place cannot be taken out
+            else:
+                edit = Edit(finding.span, _replacement(rule, finding))
+        mode = rule.mode or policy.mode
+        yield Hit(rule.id, action, finding, mode is Mode.ENFORCE, excused, rule.message), edit
+
+
+def _replacement(rule: Rule, finding: Finding) -> str:
+    if rule.replacement is not None:
+        return rule.replacement
+    return f"[{finding.category.rpartition('.')[2].upper()}]"
