@@ -100,6 +100,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer as it streams: ``text`` is appended to the string that will stand at ``path`` of
+    the whole answer. ``choice`` groups the paths that are stopped together."""
+
+    path: str
+    origin: Origin
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """What is judged at one stage.
 
