@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Protocol
@@ -64,6 +64,10 @@ class When:
         return any(
             root == "*" or category == root or category.startswith(root + ".") for root in self.categories
         )
+
+    def concerns(self, root: str) -> bool:
+        """Whether the rule could fire on anything under ``root`` (what a detector says it can find)."""
+        return self.covers(root) or any(named.startswith(root + ".") for named in self.categories)
 
     def matches(self, finding: Finding, stage: Stage, origin: Origin | None) -> bool:
         """Whether the rule fires on ``finding``. A finding without a place has no origin: rules that ask
@@ -141,12 +145,14 @@ class Exemption:
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
     """A detector as the policy wants it: its options (an instance of its ``Options``), its own time limit
-    in seconds, and what its failure means; ``None`` takes the policy's."""
+    in seconds, and what its failure means; ``None`` takes the policy's. One that is not ``enabled`` is not
+    built, and rules on what it alone finds never fire."""
 
     name: str
     options: Any = None
     timeout: float | None = None
     on_error: Action | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +197,11 @@ def content_digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def decide(policy: Policy, exchange: Exchange, outcomes: Sequence[Outcome], *, today: date) -> Verdict:
-    """The verdict on ``exchange``, given what the detectors saw; ``today`` is for exceptions that expire."""
+def decide(
+    policy: Policy, exchange: Exchange, outcomes: Sequence[Outcome], *, today: date, enforce: bool = True
+) -> Verdict:
+    """The verdict on ``exchange``, given what the detectors saw. ``today`` is for exceptions that expire;
+    ``enforce`` is false where nothing can be held back (an observed stream), as if all were monitored."""
     hits: list[Hit] = []
     edits: list[Edit] = []
     for outcome in outcomes:
@@ -201,8 +210,10 @@ def decide(policy: Policy, exchange: Exchange, outcomes: Sequence[Outcome], *, t
         for finding in outcome.findings:
             for hit, edit in _hits(policy, exchange, finding, today):
                 hits.append(hit)
-                if edit is not None and hit.enforced:
+                if edit is not None and hit.enforced and enforce:
                     edits.append(edit)
+    if not enforce:
+        hits = [replace(hit, enforced=False) for hit in hits]
     counted = [hit for hit in hits if hit.excused is None]
     return Verdict(
         exchange=exchange,

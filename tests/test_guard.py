@@ -1,0 +1,285 @@
+"""The guard with detectors that behave and that don't: what it runs, remembers, and says did not run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from safety.detectors.base import Detector, Scope
+from safety.errors import StoreError
+from safety.events.event import Event
+from safety.events.memory import MemoryLog
+from safety.guard import Guard
+from safety.policy.model import DetectorConfig, Mode, Policy, Rule, When
+from safety.types import Action, Delta, Exchange, Finding, Origin, Ran, Segment, Stage, Verdict
+
+RULES = (Rule("bad", When(("bad",)), Action.BLOCK, message="no"),)
+
+
+class Words(Detector):
+    """Finds the word "bad"; counts what it was shown."""
+
+    name = "words"
+    categories = ("bad",)
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self.shown: list[str] = []
+
+    def detect(self, batch: Sequence[Exchange]) -> Sequence[Sequence[Finding]]:
+        self.shown += [s.text for e in batch for s in e.segments]
+        return [
+            [
+                Finding(self.name, "bad", span=s.span(s.text.index("bad"), s.text.index("bad") + 3))
+                for s in e.segments
+                if "bad" in s.text
+            ]
+            for e in batch
+        ]
+
+
+class Odd(Detector):
+    """Does what the test says."""
+
+    name = "odd"
+    categories = ("odd",)
+    scope = Scope.EXCHANGE
+
+    def __init__(self, act: Callable[[Sequence[Exchange]], Any]) -> None:
+        super().__init__()
+        self.act = act
+
+    def detect(self, batch: Sequence[Exchange]) -> Sequence[Sequence[Finding]]:
+        result: Sequence[Sequence[Finding]] = self.act(batch)
+        return result
+
+
+ODD_RULES = (*RULES, Rule("odd", When(("odd",)), Action.BLOCK))
+
+
+def exchange(*texts: str, stage: Stage = Stage.INPUT, origin: Origin = Origin.USER) -> Exchange:
+    segments = tuple(Segment(f"/messages/{i}/content", origin, t) for i, t in enumerate(texts))
+    return Exchange("x", stage, segments)
+
+
+def ran(verdict: Verdict) -> dict[str, Ran]:
+    return {o.detector: o.ran for o in verdict.outcomes}
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def hanging(release: threading.Event) -> Odd:
+    return Odd(lambda batch: [[] for _ in batch] if release.wait(60) else None)
+
+
+def test_a_clean_and_a_blocked_text() -> None:
+    with Guard(Policy("p", rules=RULES), [Words()]) as guard:
+        assert guard.check(exchange("good")).action is Action.ALLOW
+        verdict = guard.check(exchange("so bad"))
+    assert verdict.blocked
+    assert verdict.message == "no"
+    assert [hit.rule for hit in verdict.deciding] == ["bad"]
+
+
+def test_no_rule_needs_no_detector() -> None:
+    words = Words()
+    with Guard(Policy("p"), [words]) as guard:
+        verdict = guard.check(exchange("bad"))
+    assert verdict.action is Action.ALLOW
+    assert verdict.outcomes == ()
+    assert words.shown == []
+
+
+def test_a_rule_for_one_origin_shows_only_that_origin() -> None:
+    words = Words()
+    rules = (Rule("bad", When(("bad",), origins=frozenset({Origin.DOCUMENT})), Action.BLOCK),)
+    both = Exchange(
+        "x", Stage.INPUT, (Segment("/a", Origin.USER, "bad"), Segment("/b", Origin.DOCUMENT, "ok"))
+    )
+    with Guard(Policy("p", rules=rules), [words]) as guard:
+        assert guard.check(both).action is Action.ALLOW
+    assert words.shown == ["ok"]
+
+
+def test_a_conversation_costs_its_newest_turn() -> None:
+    words = Words()
+    turns = [f"turn {i}" for i in range(50)]
+    turns[7] = "bad turn"
+    policy = Policy("p", mode=Mode.MONITOR, rules=RULES)
+    with Guard(policy, [words]) as guard:
+        for n in range(1, 51):
+            verdict = guard.check(exchange(*turns[:n]))
+    assert words.shown == turns
+    (hit,) = verdict.hits
+    assert hit.finding.span is not None
+    assert hit.finding.span.path == "/messages/7/content"
+    assert verdict.outcomes[0].cached == 49
+
+
+def test_the_memo_keeps_roles_apart() -> None:
+    words = Words()
+    with Guard(Policy("p", rules=RULES), [words]) as guard:
+        guard.check(exchange("same"))
+        guard.check(exchange("same", origin=Origin.DOCUMENT))
+        guard.check(exchange("same"))
+    assert words.shown == ["same", "same"]
+
+
+def test_a_remembered_finding_moves_with_its_segment() -> None:
+    with Guard(Policy("p", rules=RULES), [Words()]) as guard:
+        guard.check(exchange("so bad"))
+        moved = Exchange("y", Stage.INPUT, (Segment("/elsewhere", Origin.USER, "so bad", start=10),))
+        (hit,) = guard.check(moved).hits
+    assert hit.finding.span is not None
+    assert (hit.finding.span.path, hit.finding.span.start, hit.finding.span.end) == ("/elsewhere", 13, 16)
+
+
+def raising(_: Sequence[Exchange]) -> Any:
+    raise ZeroDivisionError("boom")
+
+
+NONSENSE = [
+    lambda batch: None,
+    lambda batch: [],
+    lambda batch: [["text"] for _ in batch],
+    lambda batch: [[Finding("odd", "odd", score=float("nan"))] for _ in batch],
+    lambda batch: [[Finding("odd", "odd", score=2.0)] for _ in batch],
+    lambda batch: [[Finding("odd", "other")] for _ in batch],
+    lambda batch: [[Finding("odd", "odd", severity=9)] for _ in batch],
+    lambda batch: [[Finding("odd", "odd", span=e.segments[0].span(0, 999))] for e in batch],
+    lambda batch: [[Finding("odd", "odd", span=e.segments[0].span(3, 3))] for e in batch],
+]
+
+
+@pytest.mark.parametrize("act", [raising, *NONSENSE])
+@pytest.mark.parametrize(
+    ("on_error", "expected"), [(Action.BLOCK, Action.BLOCK), (Action.ANNOTATE, Action.ANNOTATE)]
+)
+def test_a_detector_that_fails_is_never_clean(act: Any, on_error: Action, expected: Action) -> None:
+    with Guard(Policy("p", rules=ODD_RULES, on_error=on_error), [Words(), Odd(act)]) as guard:
+        verdict = guard.check(exchange("text"))
+    assert verdict.action is expected
+    assert not verdict.complete
+    assert ran(verdict) == {"words@1": Ran.OK, "odd@1": Ran.FAILED}
+    assert [hit.rule for hit in verdict.hits] == ["on_error"]
+
+
+def test_what_failed_is_not_remembered() -> None:
+    fail = [True]
+
+    class Flaky(Words):
+        name = "flaky"
+
+        def detect(self, batch: Sequence[Exchange]) -> Sequence[Sequence[Finding]]:
+            if fail.pop():
+                raise RuntimeError
+            return super().detect(batch)
+
+    with Guard(Policy("p", rules=RULES), [Flaky()]) as guard:
+        assert guard.check(exchange("fine")).blocked
+        fail.append(False)
+        assert guard.check(exchange("fine")).action is Action.ALLOW
+
+
+def test_a_hanging_detector_is_late_and_the_others_still_run(release: threading.Event) -> None:
+    config = {"odd": DetectorConfig("odd", timeout=0.1)}
+    policy = Policy("p", rules=ODD_RULES, deadline=30, detectors=config)
+    with Guard(policy, [hanging(release), Words()]) as guard:
+        verdict = guard.check(exchange("bad"))
+    assert ran(verdict) == {"words@1": Ran.OK, "odd@1": Ran.LATE}
+    assert {hit.rule for hit in verdict.hits} == {"on_error", "bad"}
+
+
+def test_past_the_deadline_nothing_is_clean(release: threading.Event) -> None:
+    with Guard(Policy("p", rules=ODD_RULES, deadline=0.1), [hanging(release), Words()]) as guard:
+        verdict = guard.check(exchange("fine"))
+    assert verdict.blocked
+    assert ran(verdict)["odd@1"] is Ran.LATE
+
+
+def test_a_detector_that_keeps_hanging_is_no_longer_called(release: threading.Event) -> None:
+    config = {"odd": DetectorConfig("odd", timeout=0.05)}
+    policy = Policy("p", rules=ODD_RULES, deadline=30, detectors=config)
+    with Guard(policy, [hanging(release), Words()]) as guard:
+        seen = [ran(guard.check(exchange(f"text {i}")))["odd@1"] for i in range(4)]
+    assert seen == [Ran.LATE, Ran.LATE, Ran.SKIPPED, Ran.SKIPPED]
+
+
+def test_one_bad_exchange_does_not_fail_its_neighbours() -> None:
+    def act(batch: Sequence[Exchange]) -> Any:
+        if any("poison" in e.segments[0].text for e in batch):
+            raise ValueError("poison")
+        return [[] for _ in batch]
+
+    with Guard(Policy("p", rules=ODD_RULES), [Odd(act)]) as guard:
+        verdicts = guard.check_batch([exchange("a"), exchange("poison"), exchange("c")])
+    assert [v.blocked for v in verdicts] == [False, True, False]
+
+
+def test_check_and_acheck_and_batch_agree() -> None:
+    texts = ["good", "bad", "not bad at all", "", "é bad ✓"]
+    with Guard(Policy("p", rules=RULES), [Words()]) as guard:
+        alone = [guard.check(exchange(t)) for t in texts]
+        batch = guard.check_batch([exchange(t) for t in texts])
+
+        async def all_of_them() -> list[Verdict]:
+            return list(await asyncio.gather(*(guard.acheck(exchange(t)) for t in texts)))
+
+        awaited = asyncio.run(all_of_them())
+    assert [v.action for v in alone] == [v.action for v in batch] == [v.action for v in awaited]
+    assert [v.hits for v in alone] == [v.hits for v in batch] == [v.hits for v in awaited]
+
+
+def test_one_event_per_check_and_one_per_stream() -> None:
+    log = MemoryLog()
+    with Guard(Policy("p", rules=RULES), [Words()], recorder=log) as guard:
+        guard.check(exchange("good"))
+        stream = guard.stream(exchange("question"))
+        for text in ("All is well. ", "It is bad. ", "More."):
+            if stream.over:
+                break
+            stream.push(text, [Delta("/answer", Origin.ASSISTANT, text)])
+        stream.finish()
+    events = log.events
+    assert [(e.stage, e.action) for e in events] == [
+        (Stage.INPUT, Action.ALLOW),
+        (Stage.OUTPUT, Action.BLOCK),
+    ]
+    assert stream.verdict is not None
+    assert stream.verdict.exchange.segments[0].text == "All is well. It is bad. More."
+
+
+class Full:
+    """A record that cannot be written."""
+
+    def put(self, event: Event) -> Future[None]:
+        future: Future[None] = Future()
+        future.set_exception(StoreError("the disk is full"))
+        return future
+
+    def trouble(self) -> str | None:
+        return "the disk is full"
+
+    def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("on_error", [Action.BLOCK, Action.ALLOW])
+def test_a_record_that_cannot_be_kept_is_a_check_that_did_not_run(on_error: Action) -> None:
+    policy = Policy("p", rules=RULES, on_error=on_error)
+    with Guard(policy, [Words()], recorder=Full()) as guard:
+        clean, bad = guard.check(exchange("good")), guard.check(exchange("bad"))
+    assert clean.action is on_error
+    assert not clean.complete
+    assert ran(clean)["record@1"] is Ran.FAILED
+    assert bad.blocked
