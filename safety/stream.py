@@ -1,0 +1,126 @@
+"""Driving the gate with the guard: one judged stream, for threads and for the event loop.
+
+Items come in by ``push`` and go out of it; ``finish`` ends the stream however it ended, judges the whole,
+and records the one event of the output stage. What an item is, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from safety.gate import Cut, Gate, Released
+from safety.policy.model import StreamMode
+from safety.types import Delta, Exchange, Finding, Outcome, Ran, Verdict
+
+if TYPE_CHECKING:
+    from safety.guard import Guard
+
+T = TypeVar("T")
+
+_WORST = (Ran.OK, Ran.SKIPPED, Ran.LATE, Ran.FAILED)
+
+
+class _Judged(Generic[T]):
+    """What both kinds of stream share: the gate, and the outcomes of all its windows."""
+
+    def __init__(self, guard: Guard, request: Exchange, choices: int) -> None:
+        self._guard = guard
+        self._gate: Gate[T] = Gate(request, guard.policy.stream, choices)
+        self._outcomes: list[Outcome] = []
+        self._seconds = 0.0
+        self.verdict: Verdict | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more may go out: time to stop reading and call ``finish``."""
+        return self._gate.over
+
+    def _settle(self, windows: Sequence[Exchange], verdicts: Sequence[Verdict]) -> None:
+        for window, verdict in zip(windows, verdicts, strict=True):
+            self._outcomes += verdict.outcomes
+            self._seconds += verdict.seconds
+            self._gate.settle(window, verdict, self._guard.open_at(window))
+
+    def _conclude(self, end: str) -> Verdict:
+        exchange = self._gate.so_far()
+        if end:
+            exchange = replace(exchange, labels={**exchange.labels, "end": end})
+        enforce = self._guard.policy.stream.mode is not StreamMode.OBSERVE
+        verdict = self._guard.decide(exchange, merge(self._outcomes), enforce=enforce)
+        return replace(verdict, seconds=self._seconds)
+
+
+class Stream(_Judged[T]):
+    """A judged stream for plain threads."""
+
+    def push(self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()) -> list[Released[T] | Cut]:
+        """An item has arrived; what may go out now."""
+        self._gate.feed(item, deltas, choices)
+        while windows := self._gate.due():
+            self._settle(windows, self._guard.judge(windows, remember=False))
+        return [] if self._gate.over else self._gate.release()
+
+    def finish(self, end: str = "") -> list[Released[T] | Cut]:
+        """The stream has ended (``end`` says how, if not by itself); what may still go out. ``verdict`` is
+        set, and on record, when this returns."""
+        self._gate.close()
+        while windows := self._gate.due():
+            self._settle(windows, self._guard.judge(windows, remember=False))
+        self.verdict = self._conclude(end)
+        self.verdict = self._guard.record(self.verdict)
+        return self._gate.release()
+
+
+class AsyncStream(_Judged[T]):
+    """A judged stream for the event loop."""
+
+    async def push(
+        self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()
+    ) -> list[Released[T] | Cut]:
+        """``Stream.push`` without blocking the event loop."""
+        self._gate.feed(item, deltas, choices)
+        while windows := self._gate.due():
+            self._settle(windows, await self._guard.ajudge(windows, remember=False))
+        return [] if self._gate.over else self._gate.release()
+
+    async def finish(self, end: str = "") -> list[Released[T] | Cut]:
+        """``Stream.finish`` without blocking the event loop."""
+        self._gate.close()
+        while windows := self._gate.due():
+            self._settle(windows, await self._guard.ajudge(windows, remember=False))
+        self.verdict = self._conclude(end)
+        self.verdict = await self._guard.arecord(self.verdict)
+        return self._gate.release()
+
+
+def merge(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """One outcome per detector: every finding once, the worst way it ran, the seconds added up."""
+    merged: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        known = merged.get(outcome.detector)
+        merged[outcome.detector] = outcome if known is None else _joined(known, outcome)
+    return list(merged.values())
+
+
+def _joined(first: Outcome, second: Outcome) -> Outcome:
+    worse = max(first, second, key=lambda outcome: _WORST.index(outcome.ran))
+    return Outcome(
+        first.detector,
+        _distinct(first.findings + second.findings),
+        worse.ran,
+        worse.error,
+        first.seconds + second.seconds,
+        first.cached + second.cached,
+    )
+
+
+def _distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding per category and place: the one with the highest score."""
+    best: dict[object, Finding] = {}
+    for finding in findings:
+        key = (finding.category, finding.span, finding.evidence)
+        if key not in best or finding.score > best[key].score:
+            best[key] = finding
+    return tuple(best.values())
