@@ -1,0 +1,111 @@
+"""Running the application under uvicorn: one process, or several on one socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from safety.errors import ConfigError
+from safety.server.app import create_app
+from safety.server.config import Configuration, ServeShape, configure
+
+# How a worker process learns what to serve. Names of secrets are in it, never secrets.
+HANDED_DOWN = "SAFETY_LAYER_SERVE"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises ``ConfigError`` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}: choose another --listen"
+        ) from None
+    bound.set_inheritable(True)
+    return bound
+
+
+def server(app: FastAPI | str) -> uvicorn.Config:
+    """uvicorn's settings. No access log (the record is the log); ``date`` and ``server`` come from the
+    endpoint's own answer."""
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=10,
+        lifespan="on",
+    )
+
+
+def serve(
+    shape: ServeShape, folder: Path, workers: int, started: Callable[[Configuration, int], None]
+) -> int:
+    """Serve until told to stop; ``started`` is told the configuration and the port. Returns the exit code."""
+    configuration = configure(shape, os.environ, folder)
+    bound = listen(configuration.host, configuration.port)
+    with bound:
+        port = bound.getsockname()[1]
+        app = create_app(configuration)  # here, so that what is wrong is said before anything is served
+        started(configuration, port)
+        if workers == 1:
+            uvicorn.Server(server(app)).run(sockets=[bound])
+        else:
+            os.environ[HANDED_DOWN] = json.dumps([shape.model_dump(), str(folder)])
+            config = server("safety.server.run:worker_app")
+            config.workers = workers
+            Multiprocess(config, sockets=[bound]).run()
+    return 0
+
+
+def worker_app() -> FastAPI:
+    """The application of one worker process."""
+    fields, folder = json.loads(os.environ[HANDED_DOWN])
+    return create_app(configure(ServeShape.model_validate(fields), os.environ, Path(folder)))
+
+
+class Background:
+    """An application served from a thread of this process, for as long as the ``with`` block lasts."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        self._bound = listen(host, port)
+        self._host = host
+        self._server = uvicorn.Server(server(app))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it can be reached."""
+        return f"http://{self._host}:{self._bound.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._bound])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise ConfigError("the server did not start: see the lines above")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._bound.close()

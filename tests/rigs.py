@@ -1,0 +1,85 @@
+"""A real proxy on a real port, in front of an endpoint that the test scripts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from upstreams import Script, ScriptedUpstream
+
+from safety.detectors.base import Detector
+from safety.detectors.registry import build, load_registry
+from safety.events.memory import MemoryLog
+from safety.events.recorder import Recorder
+from safety.guard import Guard
+from safety.policy.file import policy_from_text
+from safety.server.proxy import Proxy, Settings
+from safety.server.run import Background
+from safety.server.upstream import Endpoint
+from safety.wire.openai import OpenAICodec
+
+POLICY = """
+version: 1
+name: test
+detectors:
+  blocklist:
+    lists:
+      stop: {terms: [forbidden, "two words"]}
+      hide: {terms: [hidden]}
+rules:
+  - {id: stop, when: {category: blocklist.stop}, action: block, message: not that}
+  - {id: hide, when: {category: blocklist.hide}, action: redact, replacement: "[HIDDEN]"}
+"""
+
+
+class Rig:
+    """A scripted endpoint, the proxy in front of it, and the record."""
+
+    def __init__(self, upstream: ScriptedUpstream, proxy: Background, log: MemoryLog) -> None:
+        self.upstream, self.proxy, self.log = upstream, proxy, log
+
+    @property
+    def url(self) -> str:
+        return self.proxy.url
+
+    def stages(self) -> list[tuple[str, str]]:
+        """Stage and action of every event so far."""
+        return [(str(e.stage), str(e.action)) for e in self.log.events]
+
+    def categories(self) -> list[str]:
+        return [hit.category for e in self.log.events for hit in e.hits]
+
+
+class RigMaker:
+    """Makes rigs and takes them down again."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def __call__(
+        self,
+        script: Script,
+        policy: str = POLICY,
+        detectors: Sequence[Detector] = (),
+        recorder: Recorder | None = None,
+        url: str | None = None,
+        **settings: Any,
+    ) -> Rig:
+        upstream = self._stack.enter_context(ScriptedUpstream(script))
+        log = MemoryLog()
+        parsed = policy_from_text(policy).policy
+        built = [*build(parsed, load_registry()), *detectors]
+        guard = self._stack.enter_context(Guard(parsed, built, recorder=recorder or log))
+        endpoint = Endpoint("test", url or upstream.url)
+        proxy = Proxy(lambda: guard, (OpenAICodec(),), Settings((endpoint,), **settings))
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            yield
+            await proxy.close()
+
+        app = FastAPI(lifespan=lifespan, openapi_url=None)
+        app.mount("/", proxy)
+        return Rig(upstream, self._stack.enter_context(Background(app, "127.0.0.1", 0)), log)
