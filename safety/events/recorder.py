@@ -1,0 +1,25 @@
+"""What the guard needs of a record: somewhere to put an event, and whether that can be relied upon."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from safety.events.event import Event
+
+
+class Recorder(Protocol):
+    """A place for events. Callable from any thread and from an event loop; only ``close`` waits."""
+
+    def put(self, event: Event) -> Future[None]:
+        """Hand ``event`` over. The future resolves once it is durable and fails with ``StoreError`` when it
+        could not be written. It cannot be cancelled: a client that hangs up does not unmake a decision."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Why events cannot be recorded right now, in one line; ``None`` when they can."""
+        ...
+
+    def close(self) -> None:
+        """Write what was handed over, then refuse more. May be called twice."""
+        ...
