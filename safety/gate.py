@@ -11,6 +11,7 @@ it is complete, so the verdict is the one the whole would get.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -207,13 +208,18 @@ class Gate(Generic[T]):
     def _edit(self, channel: _Channel, edits: Sequence[Edit]) -> bool:
         """Note the edits; false when one begins in text that has left already and is not known: what
         should have been taken out is partly out, so the rest must not follow."""
+        known = channel.edits  # sorted, none overlapping another
         for edit in edits:
             span = edit.span
-            if span.path != channel.path or any(_inside(span, known.span) for known in channel.edits):
+            if span.path != channel.path:
+                continue
+            first = max(bisect_right(known, span.start, key=_start) - 1, 0)
+            last = bisect_left(known, span.end, key=_start)
+            if any(_inside(span, one.span) for one in known[first:last]):
                 continue
             if span.start < channel.sent:
                 return False
-            channel.edits = list(merge_edits([*channel.edits, edit]))
+            known[first:last] = merge_edits([*known[first:last], edit])
         return True
 
     def _limit(self, channel: _Channel, open_at: Mapping[str, int]) -> int:
@@ -222,9 +228,9 @@ class Gate(Generic[T]):
         limit = min(channel.judged, open_at.get(channel.path, channel.judged))
         if channel.judged - limit > MAX_PENDING * self._policy.max_hold:
             limit = channel.judged
-        for edit in channel.edits:
-            if edit.span.start < limit < edit.span.end:
-                limit = edit.span.start
+        at = bisect_left(channel.edits, limit, key=_start) - 1
+        if at >= 0 and limit < channel.edits[at].span.end:
+            limit = channel.edits[at].span.start
         return max(limit, channel.releasable)
 
     def release(self) -> list[Released[T] | Cut]:
@@ -264,6 +270,10 @@ class Gate(Generic[T]):
         return Released(held.item, None if unchanged else texts)
 
 
+def _start(edit: Edit) -> int:
+    return edit.span.start
+
+
 def _inside(inner: Span, outer: Span) -> bool:
     return inner.path == outer.path and outer.start <= inner.start and inner.end <= outer.end
 
@@ -273,9 +283,10 @@ def _released_text(channel: _Channel, at: int, text: str) -> str:
     replacement stands where its span begins, maybe in an earlier piece."""
     here, end = at, min(at + len(text), channel.releasable)
     parts: list[str] = []
-    for edit in channel.edits:
+    first = max(bisect_right(channel.edits, at, key=_start) - 1, 0)
+    for edit in channel.edits[first : bisect_left(channel.edits, end, key=_start)]:
         span = edit.span
-        if span.end <= here or span.start >= end:
+        if span.end <= here:
             continue
         if span.start >= here:
             parts += (text[here - at : span.start - at], edit.replacement)

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from safety.gate import Cut, Gate, Released
-from safety.policy.model import StreamMode
+from safety.policy.model import Policy, StreamMode
 from safety.types import Delta, Exchange, Finding, Outcome, Ran, Verdict
 
-if TYPE_CHECKING:
-    from safety.guard import Guard
-
 T = TypeVar("T")
+
+
+class Judge(Protocol):
+    """What a stream needs of the guard."""
+
+    policy: Policy
+
+    def judge(self, exchanges: Sequence[Exchange], *, remember: bool = True) -> list[Verdict]: ...
+    async def ajudge(self, exchanges: Sequence[Exchange], *, remember: bool = True) -> list[Verdict]: ...
+    def decide(self, exchange: Exchange, outcomes: Sequence[Outcome], *, enforce: bool = True) -> Verdict: ...
+    def record(self, verdict: Verdict) -> Verdict: ...
+    async def arecord(self, verdict: Verdict) -> Verdict: ...
+    def open_at(self, window: Exchange) -> dict[str, int]: ...
+
 
 _WORST = (Ran.OK, Ran.SKIPPED, Ran.LATE, Ran.FAILED)
 
@@ -25,7 +36,7 @@ _WORST = (Ran.OK, Ran.SKIPPED, Ran.LATE, Ran.FAILED)
 class _Judged(Generic[T]):
     """What both kinds of stream share: the gate, and the outcomes of all its windows."""
 
-    def __init__(self, guard: Guard, request: Exchange, choices: int) -> None:
+    def __init__(self, guard: Judge, request: Exchange, choices: int) -> None:
         self._guard = guard
         self._gate: Gate[T] = Gate(request, guard.policy.stream, choices)
         self._outcomes: list[Outcome] = []

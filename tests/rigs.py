@@ -65,15 +65,15 @@ class RigMaker:
         detectors: Sequence[Detector] = (),
         recorder: Recorder | None = None,
         url: str | None = None,
+        guard: Guard | None = None,
         **settings: Any,
     ) -> Rig:
         upstream = self._stack.enter_context(ScriptedUpstream(script))
         log = MemoryLog()
-        parsed = policy_from_text(policy).policy
-        built = [*build(parsed, load_registry()), *detectors]
-        guard = self._stack.enter_context(Guard(parsed, built, recorder=recorder or log))
+        judge = self._guard(policy, detectors, guard)
+        judge.recorder = recorder or log
         endpoint = Endpoint("test", url or upstream.url)
-        proxy = Proxy(lambda: guard, (OpenAICodec(),), Settings((endpoint,), **settings))
+        proxy = Proxy(lambda: judge, (OpenAICodec(),), Settings((endpoint,), **settings))
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,3 +83,10 @@ class RigMaker:
         app = FastAPI(lifespan=lifespan, openapi_url=None)
         app.mount("/", proxy)
         return Rig(upstream, self._stack.enter_context(Background(app, "127.0.0.1", 0)), log)
+
+    def _guard(self, policy: str, detectors: Sequence[Detector], given: Guard | None) -> Guard:
+        """``given``'s policy, detectors and memo in a guard of the rig's own, or one made of ``policy``."""
+        if given is not None:
+            return self._stack.enter_context(Guard(given.policy, given.detectors, memo=given.memo))
+        parsed = policy_from_text(policy).policy
+        return self._stack.enter_context(Guard(parsed, [*build(parsed, load_registry()), *detectors]))
