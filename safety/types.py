@@ -228,7 +228,7 @@ class Verdict:
 class DocumentMarks:
     """How documents are told from the text around them.
 
-    ``tags`` are element names whose content is a document wherever it stands in a user message;
+    ``tags`` are element names whose content is a document, in a user message or closed in a system message;
     ``pointers`` are JSON pointers into the request (``*`` for any one key or index).
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from upstreams import Script, ScriptedUpstream
 
 from safety.detectors.base import Detector
 from safety.detectors.registry import build, load_registry
+from safety.events.event import Event
 from safety.events.memory import MemoryLog
 from safety.events.recorder import Recorder
 from safety.guard import Guard
@@ -43,6 +45,14 @@ class Rig:
     @property
     def url(self) -> str:
         return self.proxy.url
+
+    def events(self, count: int) -> list[Event]:
+        """The events, once there are ``count``: an observed stream is judged after it has left."""
+        end = time.monotonic() + 10
+        while len(self.log.events) < count:
+            assert time.monotonic() < end, f"{count} events did not come within 10 s"
+            time.sleep(0.01)
+        return list(self.log.events)
 
     def stages(self) -> list[tuple[str, str]]:
         """Stage and action of every event so far."""

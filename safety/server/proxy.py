@@ -105,8 +105,9 @@ class Proxy:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008, "reason": "only HTTP is guarded"})
             return
-        call = _Call(new_id(), scope, receive, send, self._guard(), self._codec(scope))
-        call.labels = {"route": f"{scope['method']} {call.path}"}
+        codec, named = self._codec(scope)
+        call = _Call(new_id(), scope, receive, send, self._guard(), codec)
+        call.labels = {"route": f"{scope['method']} {call.path}", **named}
         try:
             await self._serve(call)
         except ClientError as error:
@@ -120,13 +121,17 @@ class Proxy:
             why = f"internal error: {type(error).__name__}"
             await self._refuse(call, 500, "internal_error", why, Stage.INPUT)
 
-    def _codec(self, scope: Scope) -> Codec | None:
+    def _codec(self, scope: Scope) -> tuple[Codec | None, dict[str, str]]:
+        """The codec for the path, and what the path itself says (Azure names the model there)."""
         if scope["method"] != "POST":
-            return None
+            return None, {}
         codec = self._codecs.get(scope["path"])
-        if codec is None:
-            codec = next((c for p, c in self._codecs.items() if _templated(p, scope["path"])), None)
-        return codec
+        if codec is not None:
+            return codec, {}
+        for template, other in self._codecs.items():
+            if (named := _templated(template, scope["path"])) is not None:
+                return other, {"model": named["deployment"]} if "deployment" in named else {}
+        return None, {}
 
     async def _serve(self, call: _Call) -> None:
         caps = self._settings.caps
@@ -200,8 +205,10 @@ class Proxy:
             await self._answer(call, reply.status, reply.headers, body)
             return
         verdict = await call.guard.acheck(codec.read_response(body, request))
-        if verdict.blocked or verdict.edits:
+        if verdict.blocked:
             body = codec.refuse_response(body, verdict)
+        elif verdict.edits:
+            body = codec.apply(body, verdict.edits)
         await self._answer(call, 200, reply.headers, body, verdict)
 
     async def _stream(self, call: _Call, reply: Reply, relay: Relay) -> None:
@@ -294,11 +301,15 @@ def _event_id(exchange_id: str) -> tuple[bytes, bytes]:
     return b"x-safety-event-id", exchange_id.encode()
 
 
-def _templated(template: str, path: str) -> bool:
-    """Whether ``path`` has the form of a codec's path with ``{placeholders}``, each one path segment."""
+def _templated(template: str, path: str) -> dict[str, str] | None:
+    """What a codec's ``{placeholders}`` stand for in ``path``, each one path segment; ``None`` where the path
+    has another form."""
     if "{" not in template:
-        return False
+        return None
     wanted, given = template.split("/"), path.split("/")
-    return len(wanted) == len(given) and all(
-        w == g or (w.startswith("{") and g) for w, g in zip(wanted, given, strict=True)
+    if len(wanted) != len(given):
+        return None
+    named = {w.strip("{}"): g for w, g in zip(wanted, given, strict=True) if w.startswith("{") and g}
+    return (
+        named if all(w == g or w.strip("{}") in named for w, g in zip(wanted, given, strict=True)) else None
     )

@@ -119,6 +119,25 @@ def test_a_redacted_stream_is_the_redacted_text(rig: RigMaker, data: st.DataObje
     assert finishes == ["stop"]
 
 
+def test_a_redacted_answer_keeps_every_other_byte(rig: RigMaker) -> None:
+    one = rig(whole(completion("the hidden \u2713 word")))
+    response = httpx.post(one.url + "/v1/chat/completions", json={"model": "m", "messages": QUESTION})
+    assert response.content == completion("the hidden \u2713 word").replace(b"hidden", b"[HIDDEN]")
+    assert response.headers["x-safety-action"] == "redact"
+    assert (
+        sdk(one.url).chat.completions.create(model="m", messages=QUESTION).choices[0].finish_reason == "stop"
+    )
+
+
+def test_the_azure_client_names_its_model_in_the_path(rig: RigMaker) -> None:
+    one = rig(whole(completion("ok")))
+    azure = openai.AzureOpenAI(azure_endpoint=one.url, api_key="k", api_version="2024-10-21", max_retries=0)
+    azure.chat.completions.create(model="phi-4-mini", messages=QUESTION)
+    assert one.upstream.requests[0].target.startswith("/openai/deployments/phi-4-mini/chat/completions?api-v")
+    assert one.upstream.requests[0].headers["api-key"] == "k"
+    assert {e.labels["model"] for e in one.log.events} == {"phi-4-mini"}
+
+
 def test_a_redacted_prompt_reaches_the_endpoint_redacted(rig: RigMaker) -> None:
     one = rig(whole(completion("ok")))
     body = b'{"model":"m",  "messages":[{"role":"user","content":"the hidden \\u0041"}]}'
@@ -170,7 +189,7 @@ def test_stream_modes(rig: RigMaker, mode: str, first: str) -> None:
     assert text.startswith(first)
     assert bool(text) == bool(first)
     assert finishes == (["stop"] if mode == "observe" else ["content_filter"])
-    last = one.log.events[-1]
+    last = one.events(2)[-1]
     assert (str(last.action), str(last.would)) == ("allow" if mode == "observe" else "block", "block")
 
 
