@@ -1,0 +1,90 @@
+"""``detectors:`` of a policy: each entry checked against its detector's own ``Options``.
+
+Files that options name are found relative to the policy file they are written in. Detectors are not built
+here: what one has against its options when it is built (a pattern that does not compile) is found then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from safety.detectors.registry import RESERVED, Registry
+from safety.policy.layers import Reading
+from safety.policy.model import DetectorConfig
+from safety.policy.shape import DetectorShape
+from safety.policy.source import Node
+from safety.policy.validate import rewritten, unknown, validated
+from safety.types import Action
+
+_DETECTOR = TypeAdapter(DetectorShape)
+# An option of type ``Path`` is a file. These are texts and files all the same; ``*`` is any key. True: it
+# must be there; False: it may be something else, unless there is such a file or a folder with one.
+_FILES: Mapping[tuple[str, ...], bool] = {
+    ("blocklist", "lists", "*", "files"): True,
+    ("limits", "tokenizer"): False,
+}
+_IN_FOLDER = "tokenizer.json"
+
+
+def detector_configs(
+    detectors: Node, registry: Registry, reading: Reading
+) -> Iterator[tuple[str, DetectorConfig]]:
+    """Name and configuration of each entry that is right; the others are added to ``reading.problems``."""
+    problems = reading.problems
+    for name, node in detectors.entries.items():
+        if name in registry.broken:
+            problems.add(node.place, f"{registry.broken[name]}: repair or uninstall it, or leave it out")
+        elif name not in registry.entries:
+            problems.add(node.place, unknown("detector", name, registry.names))
+        elif isinstance(node.value, dict | None):
+            config = _config(name, node, registry, reading)
+            if config is not None:
+                yield name, config
+
+
+def _config(name: str, node: Node, registry: Registry, reading: Reading) -> DetectorConfig | None:
+    adapter: TypeAdapter[Any] = TypeAdapter(registry.entries[name].detector.Options)
+    common = {key: child for key, child in node.entries.items() if key in RESERVED}
+    own = {key: child for key, child in node.entries.items() if key not in RESERVED}
+
+    def place(text: Node, keys: tuple[str, ...], declared: bool) -> Node:
+        must = True if declared else _must_be_file((name, *keys))
+        return text if must is None else _file(text, must, reading)
+
+    found = rewritten(adapter.json_schema(), Node(own, node.place), place)
+    options = validated(adapter, found, reading.problems, also=RESERVED)
+    shape = validated(_DETECTOR, Node(common, node.place), reading.problems)
+    if options is None or shape is None:
+        return None
+    on_error = None if shape.on_error is None else Action.parse(shape.on_error)
+    return DetectorConfig(name, options, shape.timeout, on_error, shape.enabled)
+
+
+def _must_be_file(keys: tuple[str, ...]) -> bool | None:
+    """Whether the option at ``keys`` must name a file; ``None`` if it does not name one at all."""
+    for known, must in _FILES.items():
+        if len(known) == len(keys) and all(k in ("*", key) for k, key in zip(known, keys, strict=True)):
+            return must
+    return None
+
+
+def _file(node: Node, must: bool, reading: Reading) -> Node:
+    """The node with the absolute path of the file it names."""
+    path = (node.place.folder / str(node.value)).resolve()
+    if not must and path.is_dir():
+        path /= _IN_FOLDER
+    if must or path.is_file():
+        reading.files.append(path)
+        _exists(path, node, reading)
+        return Node(str(path), node.place)
+    return node
+
+
+def _exists(path: Path, node: Node, reading: Reading) -> None:
+    if not path.is_file():
+        what = f"no file {str(node.value)!r}: name a file, relative to the policy's folder"
+        reading.problems.add(node.place, what)
