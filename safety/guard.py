@@ -233,7 +233,7 @@ class Guard:
         return await self.acheck(self._prompt(text, documents, labels))
 
     def _prompt(self, text: str, documents: Sequence[str], labels: Mapping[str, str] | None) -> Exchange:
-        return prompt_exchange(text, documents, id=new_id(), labels=labels or {})
+        return prompt_exchange(text, documents, id=new_id(), labels=labels or {}, marks=self.policy.documents)
 
     def check_answer(
         self,
@@ -264,7 +264,9 @@ class Guard:
         documents: Sequence[str],
         labels: Mapping[str, str] | None,
     ) -> Exchange:
-        return answer_exchange(answer, prompt, documents, id=new_id(), labels=labels or {})
+        return answer_exchange(
+            answer, prompt, documents, id=new_id(), labels=labels or {}, marks=self.policy.documents
+        )
 
     def check_messages(
         self, messages: Sequence[Mapping[str, object]], *, labels: Mapping[str, str] | None = None

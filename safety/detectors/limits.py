@@ -126,7 +126,9 @@ def load_counter(tokenizer: str) -> Callable[[str], int]:
     try:
         return _from_file(file) if file.is_file() else _from_hub(tokenizer)
     except ImportError as error:
-        raise MissingExtra(f"tokenizer: {error.name} is not installed: pip install transformers") from error
+        raise MissingExtra(
+            f"tokenizer: {error.name} is not installed: pip install 'content-safety-layer[hub]'"
+        ) from error
     except Exception as error:  # the libraries raise bare Exception for a broken file
         raise ConfigError(
             f"tokenizer: {tokenizer} cannot be loaded ({error}): allowed are {TOKENIZERS}"
