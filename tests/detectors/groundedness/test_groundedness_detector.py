@@ -1,0 +1,140 @@
+"""The detector as the guard and the stream gate call it: stages, sources, spans, windows, options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safety.detectors.groundedness import Groundedness, GroundednessOptions
+from safety.detectors.groundedness.cases import NEGATIVES, POSITIVES
+from safety.sentences import boundaries
+from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
+
+SOURCE = POSITIVES[0].source
+WRONG = "The Eiffel Tower is 350 metres tall."
+RIGHT = "It was completed in 1889."
+DETECTOR = Groundedness()
+
+
+def exchange(answer: str, *context: Segment, start: int = 0, stage: Stage = Stage.OUTPUT) -> Exchange:
+    return Exchange("x", stage, (Segment("/a", Origin.ASSISTANT, answer, start),), context)
+
+
+def document(text: str = SOURCE, origin: Origin = Origin.DOCUMENT, start: int = 0) -> Segment:
+    return Segment("/d", origin, text, start)
+
+
+def found(case: Exchange, detector: Groundedness = DETECTOR) -> list[Finding]:
+    (findings,) = detector.detect([case])
+    return list(findings)
+
+
+def test_the_span_is_the_claim_and_the_support_is_the_evidence() -> None:
+    (finding,) = found(exchange(f"{RIGHT} {WRONG}", document(start=7), start=100))
+    begin = 100 + len(RIGHT) + 1
+    assert finding.span == Span("/a", begin, begin + len(WRONG))
+    assert finding.category == "ungrounded.contradiction"
+    assert (finding.evidence, finding.detail) == (
+        "number_differs",
+        "number differs: 350 metres against 330 metres",
+    )
+    assert finding.support is not None
+    assert "330 metres" in document(start=7).excerpt(finding.support)
+    assert 0.5 <= finding.score <= 1
+
+
+def test_evidence_never_quotes_the_text() -> None:
+    for example in POSITIVES:
+        for finding in found(exchange(example.answer, document(example.source))):
+            assert finding.evidence.replace("_", "").isalpha()
+
+
+def test_without_sources_there_is_nothing_to_be_grounded_in() -> None:
+    assert found(exchange(WRONG)) == []
+    assert found(exchange(WRONG, document(" \n"))) == []
+    assert found(exchange(WRONG, document(origin=Origin.USER))) == []
+
+
+def test_only_answers_are_judged_and_only_at_output() -> None:
+    assert found(exchange(WRONG, document(), stage=Stage.INPUT)) == []
+    thought = Exchange("x", Stage.OUTPUT, (Segment("/r", Origin.REASONING, WRONG),), (document(),))
+    assert found(thought) == []
+
+
+def test_tool_results_are_sources_and_options_add_more() -> None:
+    assert found(exchange(WRONG, document(origin=Origin.TOOL_RESULT)))
+    system = document(origin=Origin.SYSTEM)
+    assert found(exchange(WRONG, system)) == []
+    assert found(exchange(WRONG, system), Groundedness(GroundednessOptions(origins=(Origin.SYSTEM,))))
+    (finding,) = found(exchange(WRONG), Groundedness(GroundednessOptions(sources=(SOURCE,))))
+    assert finding.support is None
+
+
+def test_the_best_of_several_sources_is_named() -> None:
+    other = replace(document("Bananas are rich in potassium. They grow in bunches."), path="/other")
+    (finding,) = found(exchange(WRONG, other, document()))
+    assert finding.support is not None
+    assert finding.support.path == "/d"
+
+
+def test_strictness_and_min_score_move_what_is_reported() -> None:
+    claim = exchange("The tower stands in the capital of France.", document())
+    (usual,) = found(claim)
+    (strict,) = found(claim, Groundedness(GroundednessOptions(strictness=2)))
+    assert strict.score > usual.score
+    assert found(claim, Groundedness(GroundednessOptions(min_score=0.99))) == []
+
+
+def test_short_claims_are_left_alone_on_request() -> None:
+    claim = exchange("Bananas sing.", document())
+    assert found(claim)
+    assert found(claim, Groundedness(GroundednessOptions(min_claim_words=3))) == []
+
+
+@pytest.mark.parametrize("wrong", [{"min_claim_words": 0}, {"strictness": 6}, {"min_score": 2}])
+def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        GroundednessOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_one_list_per_exchange_in_order_and_the_same_when_asked_again() -> None:
+    batch = [exchange(example.answer, document(example.source)) for example in (*POSITIVES, *NEGATIVES)]
+    together = [list(findings) for findings in DETECTOR.detect(batch)]
+    assert together == [found(case, Groundedness()) for case in batch]
+    assert together == [found(case) for case in batch]
+
+
+SENTENCES = st.sampled_from([e.answer for e in (*POSITIVES, *NEGATIVES) if not e.question])
+NOISE = st.text("aZ19.,;:!?%$€()[]\"'-|*#`\n 。、橋é", max_size=30)
+ANSWERS = st.lists(SENTENCES | NOISE, max_size=6).map(" ".join)
+SOURCES = st.sampled_from([e.source for e in POSITIVES]) | NOISE
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANSWERS, SOURCES, st.integers(0, 50))
+def test_spans_are_exact(answer: str, source: str, start: int) -> None:
+    case = exchange(answer, document(source), start=start)
+    last = start
+    for finding in found(case):
+        assert finding.span is not None
+        assert last <= finding.span.start < finding.span.end <= start + len(answer)
+        last = finding.span.end
+        said = case.segments[0].excerpt(finding.span)
+        assert said == said.strip()
+        assert finding.support is None or document(source).excerpt(finding.support)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANSWERS, SOURCES, st.data())
+def test_windows_cut_where_sentences_end_find_what_the_whole_does(
+    answer: str, source: str, data: st.DataObject
+) -> None:
+    ends = boundaries(answer, final=True)
+    cuts = sorted(data.draw(st.sets(st.sampled_from(ends)))) if ends else []
+    pieces: list[Finding] = []
+    for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True):
+        pieces += found(exchange(answer[start:end], document(source), start=start))
+    assert pieces == found(exchange(answer, document(source)))
