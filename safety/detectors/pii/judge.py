@@ -1,0 +1,62 @@
+"""How far a value is to be believed, and which of several readings of the same characters is kept."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Iterable
+
+from safety.detectors.pii.checks import UNLIKELY
+from safety.detectors.pii.context import around, mentions
+from safety.detectors.pii.recognizers import Candidate, Match
+from safety.detectors.pii.table import EMAIL, WORD, Row
+
+WITH_WORD = 0.35  # Presidio's context_similarity_factor
+WITH_WORD_LEAST = 0.6  # a shape and the word for it: "account 12345678"
+SURE = 0.9  # from here on a context word changes nothing
+
+# What stands right before or after a number that is part of something longer: a word, a decimal, a UUID.
+_PART_BEFORE = re.compile(r"(?:\w|[0-9]\.|\w*[0-9]\w*[-_]|[$€£¥])\Z", re.ASCII)
+_PART_AFTER = re.compile(r"\w|[%°]|\.[0-9]|[-_]\w*[0-9]", re.ASCII)
+# A value written with spaces among other numbers written with spaces is most often a row of a table.
+_ROW_BEFORE = re.compile(r"[0-9] \Z")
+_ROW_AFTER = re.compile(r" [0-9]{4,}\b(?!/)", re.ASCII)
+_LOWER = re.compile(r"[a-z]")
+_EDGE = 24  # how far these see
+
+
+def score(row: Row, phrases: tuple[str, ...], text: str, candidate: Candidate) -> float:
+    """0 to 1; 0 for what is part of something longer."""
+    before = text[max(candidate.start - _EDGE, 0) : candidate.start]
+    after = text[candidate.end : candidate.end + _EDGE]
+    if row.entity != EMAIL and (_PART_BEFORE.search(before) or _PART_AFTER.match(after)):
+        return 0.0
+    alone = min(candidate.score, _alone(row, text[candidate.start : candidate.end], before, after))
+    if alone >= SURE or not mentions(around(text, candidate.start, candidate.end), phrases):
+        return alone
+    return min(1.0, max(candidate.score + WITH_WORD, WITH_WORD_LEAST))
+
+
+def _alone(row: Row, value: str, before: str, after: str) -> float:
+    """The most that ``value`` scores with no context word near it."""
+    if row.before and re.search(f"(?:{row.before})\\Z", before, re.IGNORECASE):
+        return UNLIKELY
+    if row.after and re.match(row.after, after):
+        return UNLIKELY
+    if " " in value and (_ROW_BEFORE.search(before) or _ROW_AFTER.match(after)):
+        return UNLIKELY
+    if row.cased and _LOWER.search(value):
+        return WORD
+    return min(row.alone, row.check(value))
+
+
+def best(matches: Iterable[Match]) -> list[Match]:
+    """Of overlapping matches the one with the highest score, then the longest, then the first in the table's
+    order; sorted by place."""
+    kept: list[Match] = []  # sorted by place, none overlapping another
+    for match in sorted(matches, key=lambda m: (-m.score, m.start - m.end)):
+        at = bisect(kept, match.start, key=lambda m: m.start)
+        free_before = at == 0 or kept[at - 1].end <= match.start
+        if free_before and (at == len(kept) or match.end <= kept[at].start):
+            kept.insert(at, match)
+    return kept
