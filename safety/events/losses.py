@@ -32,7 +32,7 @@ class Loss:
             self.why,
         )
 
-    def gap(self, *, id: str, at: str, after: str) -> Gap:  # noqa: A002  (as the field is called)
+    def gap(self, *, id: str, at: str, after: str) -> Gap:
         """The gap that stands for this loss in the record."""
         return Gap(id, at, self.count, self.since, self.until, self.why, after)
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 _CLUSTER = re.compile(r"[0-9](?:[^0-9]{0,6}[0-9])*")
 # No value is a word this long. Reading past them keeps a megabyte of digits cheap.
 _LONG_WORD = re.compile(r"\b[0-9A-Za-z_]{80,}", re.ASCII)
+_REST_OF_WORD = re.compile(r"(?<=\w)\w{1,80}", re.ASCII)
 _SPLIT_FROM = 400  # a window shorter than this is not looked through for long words
 
 
@@ -44,18 +45,27 @@ def _digits(text: str) -> int:
 
 
 def windows(text: str, found: Sequence[Cluster], digits: int, before: int, after: int) -> list[Window]:
-    """The places with at least ``digits`` digits, widened by ``before`` and ``after`` code points, joined
-    where they touch, without words too long to be a value."""
+    """The places with at least ``digits`` digits, widened by ``before`` and ``after`` code points.
+
+    They are joined where they touch, end where a word ends, and leave out words too long to be a value.
+    """
     joined: list[Window] = []
     for cluster in found:
         if cluster.digits < digits:
             continue
-        start, end = max(cluster.start - before, 0), min(cluster.end + after, len(text))
+        start = max(cluster.start - before, 0)
+        end = _word_end(text, min(cluster.end + after, len(text)))
         if joined and start <= joined[-1].end:
             joined[-1] = Window(joined[-1].start, max(end, joined[-1].end))
         else:
             joined.append(Window(start, end))
     return [part for window in joined for part in _without_long_words(text, window)]
+
+
+def _word_end(text: str, at: int) -> int:
+    """``at``, or the end of the word that it stands in; a pattern would take a part for a whole."""
+    rest = _REST_OF_WORD.match(text, at)
+    return rest.end() if rest else at
 
 
 def _without_long_words(text: str, window: Window) -> Iterator[Window]:
