@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import re2  # type: ignore[import-untyped, unused-ignore]
+import re2
 from ahocorasick_rs import AhoCorasick
 
 from safety.detectors.base import Detector

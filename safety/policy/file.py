@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import re2  # type: ignore[import-untyped]  # the package ships no types
+import re2
 from pydantic import TypeAdapter
 
 from safety.detectors.registry import Registry, absent, load_registry

@@ -16,6 +16,8 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from safety.errors import ConfigError
+from safety.events.log import EventLog
+from safety.events.memory import MemoryLog
 from safety.server.app import create_app
 from safety.server.config import Configuration, ServeShape, configure
 
@@ -30,6 +32,7 @@ def listen(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(2048)  # now, so that nobody is turned away while workers are still starting
     except OSError as error:
         bound.close()
         raise ConfigError(
@@ -62,16 +65,24 @@ def serve(
     bound = listen(configuration.host, configuration.port)
     with bound:
         port = bound.getsockname()[1]
-        app = create_app(configuration)  # here, so that what is wrong is said before anything is served
-        started(configuration, port)
         if workers == 1:
+            app = create_app(configuration)  # before anything is served: what is wrong is said here
+            started(configuration, port)
             uvicorn.Server(server(app)).run(sockets=[bound])
         else:
+            _try_out(configuration)
+            started(configuration, port)
             os.environ[HANDED_DOWN] = json.dumps([shape.model_dump(), str(folder)])
             config = server("safety.server.run:worker_app")
             config.workers = workers
             Multiprocess(config, sockets=[bound]).run()
     return 0
+
+
+def _try_out(configuration: Configuration) -> None:
+    """Raise here what every worker would raise."""
+    create_app(configuration, MemoryLog())
+    EventLog(configuration.store).close()
 
 
 def worker_app() -> FastAPI:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import re2  # type: ignore[import-untyped, unused-ignore]
+import re2
 
 _LOOK = 2048  # how far a tag may reach to either side of its address, in code points
 _MAX_URL = 65_536
