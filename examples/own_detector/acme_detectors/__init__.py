@@ -28,7 +28,7 @@ class TicketNumbers(Detector):
         pattern = re.compile(rf"\b{re.escape(self.options.prefix)}-\d+\b")
         return [
             [
-                Finding(self.name, "ticket_number", span=segment.span(*match.span()), evidence="ticket-number")
+                Finding(self.name, "ticket_number", span=segment.span(*match.span()))
                 for segment in exchange.segments
                 for match in pattern.finditer(segment.text)
             ]

@@ -32,6 +32,10 @@ class Reading:
     cut: tuple[str, ...] = ()
 
 
+class Unreadable(Exception):
+    """Some readings of a text are missing: what was found in the others is not all there may be."""
+
+
 _WHOLE = frozenset(("url", "html", "escapes"))  # the whole text again, a little changed
 _ONE_WAY = frozenset(("rot13", "reversed"))
 
@@ -84,13 +88,17 @@ def read(text: str) -> Reading:
 
 
 def views(text: str) -> tuple[View, ...]:
-    """The views of ``read``: the text as it stands first, then respelled and decoded ones."""
-    return read(text).views
+    """The views of ``read``: the text as it stands first, then respelled and decoded ones. Raises
+    ``Unreadable`` when a bound cut some off."""
+    reading = read(text)
+    if reading.cut:
+        raise Unreadable(f"a bound was reached in undoing encodings: {', '.join(reading.cut)}")
+    return reading.views
 
 
 def decoded(text: str) -> tuple[View, ...]:
-    """The views that came out of an encoding."""
-    return tuple(view for view in read(text).views if view.encoded)
+    """The views that came out of an encoding. Raises as ``views`` does."""
+    return tuple(view for view in views(text) if view.encoded)
 
 
 def folded(text: str) -> View:

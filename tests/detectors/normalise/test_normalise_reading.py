@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safety.detectors.normalise import decoded, fold, folded, read, views
+from safety.detectors.normalise import Unreadable, decoded, fold, folded, read, views
 from safety.detectors.normalise.reading import DERIVED_FREE, DERIVED_PER_CHAR, MAX_DEPTH, MAX_DERIVED
 
 
@@ -47,6 +48,9 @@ def test_too_many_payloads_are_told() -> None:
     reading = read(" ".join(blobs))
     assert reading.cut == ("number",)
     assert len(reading.views) <= MAX_DERIVED + 1
+    for whole_reading in (views, decoded):
+        with pytest.raises(Unreadable, match="number"):
+            whole_reading(" ".join(blobs))
 
 
 def test_too_much_derived_text_is_told() -> None:
