@@ -51,8 +51,11 @@ class Evaluation:
         checks: Mapping[str, Check],
         exchanges: Sequence[Exchange],
         memo: Memo | None,
+        *,
+        growing: bool = False,
     ) -> None:
         self._memo = memo
+        self._growing = growing
         self._steps: dict[str, tuple[Check, list[Exchange], Step]] = {}
         self._parts = [_Part(exchange, plans[exchange.stage]) for exchange in exchanges]
         for part in self._parts:
@@ -87,7 +90,7 @@ class Evaluation:
         name = task.detector.name
         if name not in self._steps:
             batch: list[Exchange] = []
-            self._steps[name] = check, batch, Step(check, batch)
+            self._steps[name] = check, batch, Step(check, batch, self._growing)
         _, batch, step = self._steps[name]
         part.places[name] = step, len(batch)
         batch.append(view)

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from safety.policy.model import StreamMode, StreamPolicy
 from safety.redact import merge_edits
 from safety.sentences import boundaries
-from safety.types import Delta, Edit, Exchange, Origin, Segment, Span, Stage, Verdict
+from safety.types import Delta, Edit, Exchange, Origin, Outcome, Segment, Span, Stage, Verdict
 
 T = TypeVar("T")
 
@@ -70,11 +70,12 @@ class _Channel:
     sent: int = 0
     edits: list[Edit] = field(default_factory=list)
 
-    def add(self, text: str) -> int:
+    def add(self, text: str, windowed: bool) -> int:
         """Append; returns where ``text`` begins."""
         at = self.length
         self.parts.append(text)
-        self.tail += text
+        if windowed:
+            self.tail += text
         self.length += len(text)
         return at
 
@@ -152,7 +153,7 @@ class Gate(Generic[T]):
             if channel is None:
                 channel = _Channel(delta.path, delta.origin, delta.choice)
                 self._channels[delta.path] = channel
-            held.append((channel, channel.add(delta.text), delta.text))
+            held.append((channel, channel.add(delta.text, self._cuts(channel)), delta.text))
         spoken_of = frozenset(choices) | {channel.choice for channel, _, _ in held}
         self._queue.append(_Held(item, tuple(held), spoken_of))
 
@@ -166,21 +167,22 @@ class Gate(Generic[T]):
             return []
         if self._closed:
             return [self.so_far()]
-        if self._policy.mode is not StreamMode.WINDOWED:
-            return []
         windows = []
         for channel in self._channels.values():
-            # Arguments of a tool call are of no use to the client before they are complete, and where
-            # data is carried out can only be seen in the complete JSON.
-            if channel.origin is Origin.TOOL_CALL or channel.choice in self._stopped:
+            if not self._cuts(channel) or channel.choice in self._stopped:
                 continue
             while (window := channel.next_window(self._policy)) is not None:
                 windows.append(replace(self._output, segments=(window,)))
         return windows
 
-    def settle(self, window: Exchange, verdict: Verdict, open_at: Mapping[str, int]) -> None:
-        """``window`` was judged. ``open_at`` says, by path, where a finding may have begun that is not
-        complete: nothing leaves from there on."""
+    def _cuts(self, channel: _Channel) -> bool:
+        """Whether the channel's text is judged in windows. Arguments of a tool call are not: they are of no
+        use before they are complete, and what they carry out is only seen in complete JSON."""
+        return self._policy.mode is StreamMode.WINDOWED and channel.origin is not Origin.TOOL_CALL
+
+    def settle(self, window: Exchange, verdict: Verdict) -> None:
+        """``window`` was judged. Where a finding may have begun that is not complete (``Outcome.open``),
+        nothing leaves from there on."""
         if self._closed:
             self._settled = True
         holding = self._policy.mode is not StreamMode.OBSERVE
@@ -193,7 +195,7 @@ class Gate(Generic[T]):
                 stop.add(channel.choice)
                 continue
             channel.judged = max(channel.judged, segment.start + len(segment.text))
-            channel.releasable = self._limit(channel, open_at)
+            channel.releasable = self._limit(channel, verdict.outcomes)
         if stop - self._stopped:
             self._queue.append(Cut(tuple(sorted(stop - self._stopped)), verdict))
             self._stopped |= stop
@@ -222,10 +224,11 @@ class Gate(Generic[T]):
             known[first:last] = merge_edits([*known[first:last], edit])
         return True
 
-    def _limit(self, channel: _Channel, open_at: Mapping[str, int]) -> int:
+    def _limit(self, channel: _Channel, outcomes: Iterable[Outcome]) -> int:
         if self._closed:
             return channel.length
-        limit = min(channel.judged, open_at.get(channel.path, channel.judged))
+        open_from = [o.start for outcome in outcomes for o in outcome.open if o.path == channel.path]
+        limit = min(channel.judged, *open_from) if open_from else channel.judged
         if channel.judged - limit > MAX_PENDING * self._policy.max_hold:
             limit = channel.judged
         at = bisect_left(channel.edits, limit, key=_start) - 1

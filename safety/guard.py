@@ -30,9 +30,11 @@ from safety.policy.model import Policy, decide
 from safety.pool import Pool
 from safety.runner import Check, Run
 from safety.stream import AsyncStream, Stream
-from safety.types import Action, Exchange, Finding, Hit, Outcome, Ran, Stage, Verdict
+from safety.types import Action, Exchange, Finding, Hit, Outcome, Ran, Verdict
 from safety.wire.plain import answer_exchange, messages_exchange, prompt_exchange
 
+RECORD = "record@1"  # the outcome that stands for the event store
+PROXY = "proxy"  # rule and detector of what a door does by itself
 DURABLE_SECONDS = 5.0  # how long a blocked request waits for its event before the record counts as failed
 
 
@@ -65,11 +67,6 @@ class Guard:
         self._checks = {d.name: Check(d, self._timeout(d)) for d in detectors}
         self._pool = Pool() if pool is None else pool
         self._owns_pool = pool is None
-        self._open_ended = [
-            task
-            for task in self._plans[Stage.OUTPUT].tasks
-            if type(task.detector).pending is not Detector.pending
-        ]
 
     def _timeout(self, detector: Detector) -> float:
         config = self.policy.detectors.get(detector.name)
@@ -84,10 +81,13 @@ class Guard:
 
     # Judging: outcomes and a verdict, no record.
 
-    def judge(self, exchanges: Sequence[Exchange], *, remember: bool = True) -> list[Verdict]:
-        """The verdicts, in order; waits for the detectors."""
+    def judge(
+        self, exchanges: Sequence[Exchange], *, remember: bool = True, growing: bool = False
+    ) -> list[Verdict]:
+        """The verdicts, in order; waits for the detectors. ``remember``: use the memo. ``growing``: these are
+        windows of a stream, so detectors also say where a finding may have begun that is not complete."""
         began = time.perf_counter()
-        evaluation = self._evaluation(exchanges, remember)
+        evaluation = self._evaluation(exchanges, remember, growing)
         if evaluation.steps:
             woken = threading.Event()
             run = self._run(evaluation, woken.set)
@@ -97,10 +97,12 @@ class Guard:
                 run.expire()
         return self._verdicts(evaluation, time.perf_counter() - began)
 
-    async def ajudge(self, exchanges: Sequence[Exchange], *, remember: bool = True) -> list[Verdict]:
+    async def ajudge(
+        self, exchanges: Sequence[Exchange], *, remember: bool = True, growing: bool = False
+    ) -> list[Verdict]:
         """``judge`` without blocking the event loop."""
         began = time.perf_counter()
-        evaluation = self._evaluation(exchanges, remember)
+        evaluation = self._evaluation(exchanges, remember, growing)
         if evaluation.steps:
             loop = asyncio.get_running_loop()
             woken = asyncio.Event()
@@ -113,8 +115,9 @@ class Guard:
                 run.expire()
         return self._verdicts(evaluation, time.perf_counter() - began)
 
-    def _evaluation(self, exchanges: Sequence[Exchange], remember: bool) -> Evaluation:
-        return Evaluation(self._plans, self._checks, exchanges, self.memo if remember else None)
+    def _evaluation(self, exchanges: Sequence[Exchange], remember: bool, growing: bool) -> Evaluation:
+        memo = self.memo if remember else None
+        return Evaluation(self._plans, self._checks, exchanges, memo, growing=growing)
 
     def _run(self, evaluation: Evaluation, wake: Callable[[], None]) -> Run:
         seconds = self.policy.deadline * len(evaluation.exchanges)
@@ -126,13 +129,20 @@ class Guard:
             for exchange, outcomes in zip(evaluation.exchanges, evaluation.outcomes(), strict=True)
         ]
 
-    def decide(self, exchange: Exchange, outcomes: Sequence[Outcome], *, enforce: bool = True) -> Verdict:
+    def decide(
+        self,
+        exchange: Exchange,
+        outcomes: Sequence[Outcome],
+        *,
+        enforce: bool = True,
+        facts: Sequence[Hit] = (),
+    ) -> Verdict:
         """What the policy says of these outcomes today; a record that cannot be kept is one of them."""
         trouble = None if self.recorder is None else self.recorder.trouble()
         if trouble is not None:
-            outcomes = [*outcomes, Outcome("record@1", ran=Ran.FAILED, error=trouble)]
+            outcomes = [*outcomes, _no_record(trouble)]
         today = datetime.now(UTC).date()
-        return decide(self.policy, exchange, outcomes, today=today, enforce=enforce)
+        return decide(self.policy, exchange, outcomes, today=today, enforce=enforce, facts=facts)
 
     # Checking: judging with one event per verdict.
 
@@ -180,21 +190,18 @@ class Guard:
         return durable if verdict.action >= Action.REDACT else None
 
     def _unrecorded(self, verdict: Verdict, error: Exception) -> Verdict:
-        outcome = Outcome("record@1", ran=Ran.FAILED, error=str(error) or "not durable in time")
-        return replace(self.decide(verdict.exchange, [*verdict.outcomes, outcome]), seconds=verdict.seconds)
+        outcomes = [o for o in verdict.outcomes if o.detector != RECORD]
+        facts = [hit for hit in verdict.hits if hit.rule == PROXY]
+        outcomes.append(_no_record(str(error) or "not durable in time"))
+        today = datetime.now(UTC).date()
+        again = decide(self.policy, verdict.exchange, outcomes, today=today, facts=facts)
+        return replace(again, seconds=verdict.seconds)
 
     async def anote(self, exchange: Exchange, action: Action, category: str, why: str) -> Verdict:
         """Put on record what happened to an exchange without being judged: refused as unreadable, passed
         through by configuration, broken off. ``why`` must not quote its text."""
-        hit = Hit("proxy", action, Finding("proxy", category, evidence=why))
-        judged = self.decide(exchange, ())  # nothing ran, but the record may be in trouble
-        verdict = replace(
-            judged,
-            action=max(action, judged.action),
-            would=max(action, judged.would),
-            hits=(hit, *judged.hits),
-        )
-        return await self.arecord(verdict)
+        fact = Hit(PROXY, action, Finding(PROXY, category, evidence=why))
+        return await self.arecord(self.decide(exchange, (), facts=(fact,)))
 
     # Streams.
 
@@ -205,18 +212,6 @@ class Guard:
     def astream(self, request: Exchange, choices: int = 1) -> AsyncStream[object]:
         """``stream`` for the event loop."""
         return AsyncStream(self, request, choices)
-
-    def open_at(self, window: Exchange) -> dict[str, int]:
-        """Where, by path, a finding may have begun that the window does not complete."""
-        places: dict[str, int] = {}
-        for segment in window.segments:
-            for task in self._open_ended:
-                at = task.detector.pending(segment.text) if task.wants(segment) else None
-                if at is not None:
-                    places[segment.path] = min(
-                        places.get(segment.path, segment.start + at), segment.start + at
-                    )
-        return places
 
     # Plain values.
 
@@ -295,6 +290,10 @@ class Guard:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _no_record(why: str) -> Outcome:
+    return Outcome(RECORD, ran=Ran.FAILED, error=why)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:

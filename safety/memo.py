@@ -1,8 +1,9 @@
 """What was judged before: findings by content, bounded, shared by all threads of a guard.
 
 A segment already judged by the same detectors (name, version and options: the *suite*) in the same role is
-not judged again, so that a conversation costs its newest turn. It keeps digests and findings, never text.
-It does not remember failures: only a judgement by every detector of the suite is put here.
+not judged again, so that a conversation costs its newest turn. It keeps digests, and findings without their
+``detail``, so never text. It does not remember failures: only a judgement by every detector of the suite is
+put here.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class Memo:
 
 
 def to_relative(findings: Sequence[Finding], segment: Segment) -> tuple[Finding, ...]:
-    """The findings with places counted from the start of ``segment``."""
-    return tuple(_moved(finding, "", -segment.start) for finding in findings)
+    """The findings with places counted from the start of ``segment``, and nothing quoted from it."""
+    return tuple(_moved(replace(finding, detail=""), "", -segment.start) for finding in findings)
 
 
 def to_absolute(findings: Sequence[Finding], segment: Segment) -> tuple[Finding, ...]:

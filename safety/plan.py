@@ -57,7 +57,7 @@ def _stage_plan(policy: Policy, detectors: Sequence[Detector], stage: Stage) -> 
     ]
     by_segment = tuple(task for task in tasks if task.detector.scope is Scope.SEGMENT)
     by_exchange = tuple(task for task in tasks if task.detector.scope is Scope.EXCHANGE)
-    return StagePlan(by_segment, by_exchange, _suite(by_segment, stage))
+    return StagePlan(by_segment, by_exchange, _suite(policy, by_segment, stage))
 
 
 def _origins(rules: Iterable[Rule], detector: Detector, stage: Stage) -> frozenset[Origin]:
@@ -71,9 +71,10 @@ def _origins(rules: Iterable[Rule], detector: Detector, stage: Stage) -> frozens
     return origins
 
 
-def _suite(tasks: Sequence[Task], stage: Stage) -> str:
+def _suite(policy: Policy, tasks: Sequence[Task], stage: Stage) -> str:
+    # The digest stands for what options only point to: the contents of a list of terms, say.
     parts = [f"{task.detector.label} {task.detector.options!r} {sorted(task.origins)}" for task in tasks]
-    return sha256("\n".join((stage, *parts)).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256("\n".join((policy.digest, stage, *parts)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def shown(task: Task, exchange: Exchange, segments: Sequence[Segment]) -> Exchange | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from safety.detectors.base import Detector, Scope
 from safety.pool import Pool
-from safety.types import Exchange, Finding, Outcome, Ran, Segment, Span
+from safety.types import Exchange, Finding, Outcome, Ran, Segment, Span, below
 
 STUCK_LIMIT = 2  # calls of one detector that may hang before it is skipped instead of called
 
@@ -41,6 +41,7 @@ class Step:
 
     check: Check
     batch: Sequence[Exchange]
+    growing: bool = False
     started: float | None = None
     outcomes: list[Outcome] = field(default_factory=list)
 
@@ -84,17 +85,21 @@ class Lane:
         """When the running step is late (monotonic seconds), ``inf`` before a worker took it, ``None`` when
         the lane is finished."""
         with self._lock:
-            if self.at >= len(self.steps):
-                return None
-            step = self.steps[self.at]
-            if step.started is None:
-                return math.inf
-            return step.started + step.check.timeout * len(step.batch)
+            return self._limit()
+
+    def _limit(self) -> float | None:
+        if self.at >= len(self.steps):
+            return None
+        step = self.steps[self.at]
+        if step.started is None:
+            return math.inf
+        return step.started + step.check.timeout * len(step.batch)
 
     def leave(self, now: float) -> int | None:
-        """Give up the running step; the next turn's number if steps are left, else ``None``."""
+        """Give up the running step if it is late; the next turn's number if steps are left then."""
         with self._lock:
-            if self.at >= len(self.steps):
+            limit = self._limit()  # asked again: the step may have ended since, and another have begun
+            if limit is None or now < limit:
                 return None
             self._abandon(self.steps[self.at], now)
             return self.turn if self.at < len(self.steps) else None
@@ -153,10 +158,8 @@ class Run:
                 continue
             if now >= self._deadline:
                 lane.give_up(now, f"the deadline of {self._seconds:g} s passed before it began")
-            elif now >= limit:
-                turn = lane.leave(now)
-                if turn is not None:
-                    self._start(lane, turn)
+            elif (turn := lane.leave(now)) is not None:
+                self._start(lane, turn)
 
 
 def _skipped(step: Step) -> bool:
@@ -167,24 +170,41 @@ def _skipped(step: Step) -> bool:
 
 
 def _call(step: Step) -> list[Outcome]:
-    outcomes = _attempt(step.check.detector, step.batch)
+    detector = step.check.detector
+    outcomes = _attempt(detector, step.batch, step.growing)
     if len(step.batch) > 1 and outcomes[0].ran is Ran.FAILED:
         # One bad exchange must not fail its neighbours: a batch is judged as its parts would be.
-        outcomes = [_attempt(step.check.detector, (exchange,))[0] for exchange in step.batch]
+        outcomes = [_attempt(detector, (exchange,), step.growing)[0] for exchange in step.batch]
     return outcomes
 
 
-def _attempt(detector: Detector, batch: Sequence[Exchange]) -> list[Outcome]:
+def _attempt(detector: Detector, batch: Sequence[Exchange], growing: bool) -> list[Outcome]:
     began = time.perf_counter()
+    places: list[tuple[Span, ...]] = [()] * len(batch)
     try:
         found = detector.detect(batch)
         problem = nonsense(detector, batch, found)
+        if growing:
+            places = [_open(detector, exchange) for exchange in batch]
     except Exception as error:  # a detector's failure is an outcome, whatever it raised
         problem = f"{type(error).__name__}: {error}"[:300]
     seconds = (time.perf_counter() - began) / len(batch)
     if problem is not None:
         return [Outcome(detector.label, (), Ran.FAILED, problem, seconds) for _ in batch]
-    return [Outcome(detector.label, tuple(findings), seconds=seconds) for findings in found]
+    return [
+        Outcome(detector.label, tuple(findings), seconds=seconds, open=ends)
+        for findings, ends in zip(found, places, strict=True)
+    ]
+
+
+def _open(detector: Detector, window: Exchange) -> tuple[Span, ...]:
+    """The ends of the window's texts in which a finding may have begun."""
+    ends = ((segment, detector.pending(segment.text)) for segment in window.segments)
+    return tuple(
+        segment.span(max(at, 0), len(segment.text))
+        for segment, at in ends
+        if at is not None and at < len(segment.text)
+    )
 
 
 def nonsense(detector: Detector, batch: Sequence[Exchange], found: Sequence[Sequence[Finding]]) -> str | None:
@@ -205,16 +225,12 @@ def _unsound(detector: Detector, exchange: Exchange, finding: Finding) -> str | 
         return f"score {finding.score} outside 0 to 1"
     if finding.severity is not None and not 0 <= finding.severity <= 7:
         return f"severity {finding.severity} outside 0 to 7"
-    if not any(_below(finding.category, root) for root in detector.categories):
+    if not any(below(finding.category, root) for root in detector.categories):
         return f"category {finding.category!r} is none of its own"
     if finding.span is None:
         return "a finding without a place" if detector.scope is Scope.SEGMENT else None
     segment = exchange.segment_at(finding.span)
     return None if segment is not None and _fits(segment, finding.span) else "a span outside the text"
-
-
-def _below(category: str, root: str) -> bool:
-    return category == root or category.startswith(root + ".")
 
 
 def _fits(segment: Segment, span: Span) -> bool:

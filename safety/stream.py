@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from safety.gate import Cut, Gate, Released
-from safety.policy.model import Policy, StreamMode
+from safety.policy.model import Policy, StreamMode, StreamPolicy
 from safety.types import Delta, Exchange, Finding, Outcome, Ran, Verdict
 
 T = TypeVar("T")
@@ -22,12 +22,15 @@ class Judge(Protocol):
 
     policy: Policy
 
-    def judge(self, exchanges: Sequence[Exchange], *, remember: bool = True) -> list[Verdict]: ...
-    async def ajudge(self, exchanges: Sequence[Exchange], *, remember: bool = True) -> list[Verdict]: ...
+    def judge(
+        self, exchanges: Sequence[Exchange], *, remember: bool = True, growing: bool = False
+    ) -> list[Verdict]: ...
+    async def ajudge(
+        self, exchanges: Sequence[Exchange], *, remember: bool = True, growing: bool = False
+    ) -> list[Verdict]: ...
     def decide(self, exchange: Exchange, outcomes: Sequence[Outcome], *, enforce: bool = True) -> Verdict: ...
     def record(self, verdict: Verdict) -> Verdict: ...
     async def arecord(self, verdict: Verdict) -> Verdict: ...
-    def open_at(self, window: Exchange) -> dict[str, int]: ...
 
 
 _WORST = (Ran.OK, Ran.SKIPPED, Ran.LATE, Ran.FAILED)
@@ -38,7 +41,7 @@ class _Judged(Generic[T]):
 
     def __init__(self, guard: Judge, request: Exchange, choices: int) -> None:
         self._guard = guard
-        self._gate: Gate[T] = Gate(request, guard.policy.stream, choices)
+        self._gate: Gate[T] = Gate(request, _how(guard.policy), choices)
         self._outcomes: list[Outcome] = []
         self._seconds = 0.0
         self.verdict: Verdict | None = None
@@ -52,7 +55,7 @@ class _Judged(Generic[T]):
         for window, verdict in zip(windows, verdicts, strict=True):
             self._outcomes += verdict.outcomes
             self._seconds += verdict.seconds
-            self._gate.settle(window, verdict, self._guard.open_at(window))
+            self._gate.settle(window, verdict)
 
     def _conclude(self, end: str) -> Verdict:
         exchange = self._gate.so_far()
@@ -63,6 +66,14 @@ class _Judged(Generic[T]):
         return replace(verdict, seconds=self._seconds)
 
 
+def _how(policy: Policy) -> StreamPolicy:
+    """The policy's way of streaming; buffered if an exception speaks of whole answers, which no window is."""
+    whole = any(exemption.sha256 is not None for exemption in policy.exceptions)
+    if whole and policy.stream.mode is StreamMode.WINDOWED:
+        return replace(policy.stream, mode=StreamMode.BUFFERED)
+    return policy.stream
+
+
 class Stream(_Judged[T]):
     """A judged stream for plain threads."""
 
@@ -70,7 +81,7 @@ class Stream(_Judged[T]):
         """An item has arrived; what may go out now."""
         self._gate.feed(item, deltas, choices)
         while windows := self._gate.due():
-            self._settle(windows, self._guard.judge(windows, remember=False))
+            self._settle(windows, self._guard.judge(windows, remember=False, growing=True))
         return [] if self._gate.over else self._gate.release()
 
     def finish(self, end: str = "") -> list[Released[T] | Cut]:
@@ -93,7 +104,7 @@ class AsyncStream(_Judged[T]):
         """``Stream.push`` without blocking the event loop."""
         self._gate.feed(item, deltas, choices)
         while windows := self._gate.due():
-            self._settle(windows, await self._guard.ajudge(windows, remember=False))
+            self._settle(windows, await self._guard.ajudge(windows, remember=False, growing=True))
         return [] if self._gate.over else self._gate.release()
 
     async def finish(self, end: str = "") -> list[Released[T] | Cut]:

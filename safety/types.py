@@ -129,6 +129,11 @@ class Exchange:
         return next((segment for segment in self.segments if segment.holds(span)), None)
 
 
+def below(category: str, root: str) -> bool:
+    """Whether ``category`` is ``root`` or lies under it (``pii`` covers ``pii.IBAN_CODE``)."""
+    return category == root or category.startswith(root + ".")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a detector saw.
@@ -152,7 +157,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How the run of one detector went. ``detector`` is ``name@version``; ``cached`` counts segments
-    answered from the memo."""
+    answered from the memo; ``open`` are the ends of growing texts in which a finding may have begun that is
+    not complete (windows of a stream only)."""
 
     detector: str
     findings: tuple[Finding, ...] = ()
@@ -160,6 +166,7 @@ class Outcome:
     error: str | None = None
     seconds: float = 0.0
     cached: int = 0
+    open: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safety.gate import Cut, Gate
 from safety.policy.model import Policy, Rule, StreamMode, StreamPolicy, When, decide
 from safety.redact import apply_edits
-from safety.types import Action, Delta, Exchange, Finding, Origin, Outcome, Segment, Stage, Verdict
+from safety.types import Action, Delta, Exchange, Finding, Origin, Outcome, Segment, Span, Stage, Verdict
 
 PATH = "/choices/0/message/content"
 REQUEST = Exchange("x", Stage.INPUT, (Segment("/messages/0/content", Origin.USER, "Hello?"),))
@@ -26,27 +26,25 @@ POLICY = Policy(
     ),
 )
 DAY = date(2026, 1, 1)
+OPEN = re.compile(r"s(?:e(?:c(?:r(?:e(?:t(?:\.? ?\d*)?)?)?)?)?)?\s*\Z")
 FIND = re.compile(r"secret(?:\. |\s)?\d+|BAD")
 
 
-def judge(exchange: Exchange) -> Verdict:
+def judge(exchange: Exchange, *, pending: bool = True) -> Verdict:
     """A verdict by a small real detector: numbers after "secret" (even across a sentence end), and BAD."""
     findings = [
         Finding("d", "bad" if m[0] == "BAD" else "secret", span=segment.span(*m.span()))
         for segment in exchange.segments
         for m in FIND.finditer(segment.text)
     ]
-    return decide(POLICY, exchange, [Outcome("d@1", tuple(findings))], today=DAY)
+    outcome = Outcome("d@1", tuple(findings), open=unfinished(exchange) if pending else ())
+    return decide(POLICY, exchange, [outcome], today=DAY)
 
 
-def open_at(exchange: Exchange) -> dict[str, int]:
+def unfinished(exchange: Exchange) -> tuple[Span, ...]:
     """``secret`` with what may still become a number after it."""
-    places = {}
-    for segment in exchange.segments:
-        m = re.search(r"s(?:e(?:c(?:r(?:e(?:t(?:\.? ?\d*)?)?)?)?)?)?\s*\Z", segment.text)
-        if m is not None:
-            places[segment.path] = segment.start + m.start()
-    return places
+    ends = ((s, OPEN.search(s.text)) for s in exchange.segments)
+    return tuple(s.span(m.start(), m.end()) for s, m in ends if m is not None)
 
 
 def run(chunks: Sequence[str], stream: StreamPolicy) -> tuple[str, bool, list[str]]:
@@ -60,7 +58,7 @@ def run(chunks: Sequence[str], stream: StreamPolicy) -> tuple[str, bool, list[st
             gate.feed(chunk, [Delta(PATH, Origin.ASSISTANT, chunk)])
         while windows := gate.due():
             for window in windows:
-                gate.settle(window, judge(window), open_at(window))
+                gate.settle(window, judge(window))
         for piece in gate.release():
             if isinstance(piece, Cut):
                 cut = True
@@ -150,15 +148,15 @@ def test_a_finding_known_too_late_stops_the_stream() -> None:
     gate: Gate[str] = Gate(REQUEST, StreamPolicy())
     gate.feed("a secret. 12", [Delta(PATH, Origin.ASSISTANT, "a secret. 12")])
     (window,) = gate.due()
-    gate.settle(window, judge(window), {})  # nobody said that it was open
+    gate.settle(window, judge(window, pending=False))  # nobody said that it was open
     gate.feed("345. More. ", [Delta(PATH, Origin.ASSISTANT, "345. More. ")])
     assert window.segments[0].text == "a secret. "
     gate.release()
     for window in gate.due():
-        gate.settle(window, judge(window), {})
+        gate.settle(window, judge(window))
     gate.close()
     for window in gate.due():
-        gate.settle(window, judge(window), {})
+        gate.settle(window, judge(window))
     text = "".join(
         p.item if p.texts is None else "".join(p.texts) for p in gate.release() if not isinstance(p, Cut)
     )
@@ -176,7 +174,7 @@ def test_other_choices_go_on_when_one_is_stopped(mode: StreamMode) -> None:
     gate.close()
     while windows := gate.due():
         for window in windows:
-            gate.settle(window, judge(window), {})
+            gate.settle(window, judge(window))
     released = gate.release()
     assert not gate.over
     items = [p.item for p in released if not isinstance(p, Cut)]

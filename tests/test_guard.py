@@ -9,38 +9,23 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from words import RULES, Words, answered, exchange, ran
 
 from safety.detectors.base import Detector, Scope
 from safety.errors import StoreError
 from safety.events.event import Event
 from safety.events.memory import MemoryLog
 from safety.guard import Guard
-from safety.policy.model import DetectorConfig, Mode, Policy, Rule, When
+from safety.memo import Memo, to_relative
+from safety.policy.model import (
+    DetectorConfig,
+    Mode,
+    Policy,
+    Rule,
+    When,
+)
+from safety.runner import Check, Lane, Step
 from safety.types import Action, Delta, Exchange, Finding, Origin, Ran, Segment, Stage, Verdict
-
-RULES = (Rule("bad", When(("bad",)), Action.BLOCK, message="no"),)
-
-
-class Words(Detector):
-    """Finds the word "bad"; counts what it was shown."""
-
-    name = "words"
-    categories = ("bad",)
-
-    def __init__(self, options: Any = None) -> None:
-        super().__init__(options)
-        self.shown: list[str] = []
-
-    def detect(self, batch: Sequence[Exchange]) -> Sequence[Sequence[Finding]]:
-        self.shown += [s.text for e in batch for s in e.segments]
-        return [
-            [
-                Finding(self.name, "bad", span=s.span(s.text.index("bad"), s.text.index("bad") + 3))
-                for s in e.segments
-                if "bad" in s.text
-            ]
-            for e in batch
-        ]
 
 
 class Odd(Detector):
@@ -60,15 +45,6 @@ class Odd(Detector):
 
 
 ODD_RULES = (*RULES, Rule("odd", When(("odd",)), Action.BLOCK))
-
-
-def exchange(*texts: str, stage: Stage = Stage.INPUT, origin: Origin = Origin.USER) -> Exchange:
-    segments = tuple(Segment(f"/messages/{i}/content", origin, t) for i, t in enumerate(texts))
-    return Exchange("x", stage, segments)
-
-
-def ran(verdict: Verdict) -> dict[str, Ran]:
-    return {o.detector: o.ran for o in verdict.outcomes}
 
 
 @pytest.fixture
@@ -283,3 +259,59 @@ def test_a_record_that_cannot_be_kept_is_a_check_that_did_not_run(on_error: Acti
     assert not clean.complete
     assert ran(clean)["record@1"] is Ran.FAILED
     assert bad.blocked
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_detector_that_cannot_say_what_is_open_has_not_run(hangs: bool, release: threading.Event) -> None:
+    class Unsure(Words):
+        name = "unsure"
+
+        def pending(self, text: str) -> int | None:
+            if hangs:
+                release.wait(60)
+            raise ValueError("no idea")
+
+    with Guard(Policy("p", rules=RULES, deadline=0.2), [Unsure()]) as guard:
+        out, verdict = answered(guard, "One. ", "Two. ", "Three.")
+    assert out == ""
+    assert verdict.blocked
+    assert ran(verdict) == {"unsure@1": Ran.LATE if hangs else Ran.FAILED}
+
+
+def test_guards_of_different_policies_share_a_memo_but_not_judgements() -> None:
+    memo, one, two = Memo(), Words(), Words()
+    with (
+        Guard(Policy("p", digest="1", rules=RULES), [one], memo=memo) as first,
+        Guard(Policy("p", digest="2", rules=RULES), [two], memo=memo) as second,
+    ):
+        first.check(exchange("text"))
+        second.check(exchange("text"))
+    assert (one.shown, two.shown) == (["text"], ["text"])
+
+
+def test_the_memo_keeps_no_words() -> None:
+    found = Finding("d", "bad", detail="they said bad things")
+    (kept,) = to_relative([found], Segment("/a", Origin.USER, "bad things"))
+    assert kept.detail == ""
+
+
+def test_a_step_that_ended_in_time_is_not_left_behind() -> None:
+    """The worker may finish between the look at the clock and the decision to leave it behind."""
+    words = Check(Words(), timeout=0.01)
+    lane = Lane([Step(words, [exchange("a")]), Step(words, [exchange("b")])], lambda: None)
+    lane.steps[0].started = 0.0  # long ago
+    late = lane.limit()
+    lane.at = 1  # it has come back meanwhile, and the next has not begun
+    assert late is not None
+    assert lane.leave(late + 1) is None
+    assert words.stuck == 0
+
+
+def test_what_a_door_does_itself_is_recorded_even_if_the_record_fails() -> None:
+    with Guard(Policy("p", rules=RULES), [Words()], recorder=Full()) as guard:
+        verdict = asyncio.run(
+            guard.anote(Exchange("x", Stage.INPUT, ()), Action.ALLOW, "proxy.passed_through", "GET /")
+        )
+    assert verdict.blocked
+    assert [hit.rule for hit in verdict.hits] == ["proxy", "on_error"]
+    assert [o.detector for o in verdict.outcomes] == ["record@1"]

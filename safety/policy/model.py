@@ -25,8 +25,10 @@ from safety.types import (
     Outcome,
     Ran,
     Segment,
+    Span,
     Stage,
     Verdict,
+    below,
 )
 
 NOT_RUN = "not_run"  # category root of the findings that stand for detectors that did not run
@@ -61,13 +63,11 @@ class When:
 
     def covers(self, category: str) -> bool:
         """Whether ``category`` is one of the rule's or lies below one (``pii`` covers ``pii.IBAN_CODE``)."""
-        return any(
-            root == "*" or category == root or category.startswith(root + ".") for root in self.categories
-        )
+        return any(root == "*" or below(category, root) for root in self.categories)
 
     def concerns(self, root: str) -> bool:
         """Whether the rule could fire on anything under ``root`` (what a detector says it can find)."""
-        return self.covers(root) or any(named.startswith(root + ".") for named in self.categories)
+        return self.covers(root) or any(below(named, root) for named in self.categories)
 
     def matches(self, finding: Finding, stage: Stage, origin: Origin | None) -> bool:
         """Whether the rule fires on ``finding``. A finding without a place has no origin: rules that ask
@@ -104,8 +104,8 @@ class Pattern(Protocol):
 class Exemption:
     """An entry under ``exceptions:``: a text that is let pass, why, and until when.
 
-    Exactly one of ``text`` (the finding's words, or its whole segment), ``pattern`` (a match must cover the
-    finding) and ``sha256`` (hex digest of the whole segment in UTF-8) is set. ``categories`` and ``rules``
+    Exactly one of ``text`` (an occurrence must cover the finding), ``pattern`` (a match must cover it) and
+    ``sha256`` (hex digest of the whole segment in UTF-8) is set. ``categories`` and ``rules``
     narrow it; empty means any.
     """
 
@@ -125,21 +125,18 @@ class Exemption:
             return False
         if self.categories and not When(self.categories).covers(finding.category):
             return False
-        return self._covers(finding, segment)
+        return self._covers(finding.span, segment)
 
-    def _covers(self, finding: Finding, segment: Segment) -> bool:
-        if finding.span is None:
-            return False
-        if self.text is not None:
-            return self.text in (segment.excerpt(finding.span), segment.text)
+    def _covers(self, span: Span, segment: Segment) -> bool:
         if self.sha256 is not None:
             return self.sha256 == content_digest(segment.text)
+        start, end = span.start - segment.start, span.end - segment.start
+        if self.text is not None:
+            first = max(0, end - len(self.text))
+            return segment.text.find(self.text, first, start + len(self.text)) >= 0
         if self.pattern is None:
             return False
-        start, end = finding.span.start - segment.start, finding.span.end - segment.start
-        return any(
-            match.start() <= start and end <= match.end() for match in self.pattern.finditer(segment.text)
-        )
+        return any(m.start() <= start and end <= m.end() for m in self.pattern.finditer(segment.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +195,21 @@ def content_digest(text: str) -> str:
 
 
 def decide(
-    policy: Policy, exchange: Exchange, outcomes: Sequence[Outcome], *, today: date, enforce: bool = True
+    policy: Policy,
+    exchange: Exchange,
+    outcomes: Sequence[Outcome],
+    *,
+    today: date,
+    enforce: bool = True,
+    facts: Sequence[Hit] = (),
 ) -> Verdict:
-    """The verdict on ``exchange``, given what the detectors saw. ``today`` is for exceptions that expire;
-    ``enforce`` is false where nothing can be held back (an observed stream), as if all were monitored."""
-    hits: list[Hit] = []
+    """The verdict on ``exchange``, given what the detectors saw.
+
+    ``today`` is for exceptions that expire. ``enforce`` is false where nothing can be held back (an observed
+    stream), as if all were monitored. ``facts`` are hits that a door brings itself (a body that cannot be
+    read): they count like those of rules.
+    """
+    hits: list[Hit] = list(facts)
     edits: list[Edit] = []
     for outcome in outcomes:
         if outcome.ran is not Ran.OK:
