@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safety.detectors.base import Detector as Detector
     from safety.detectors.base import NoOptions as NoOptions
     from safety.detectors.base import Scope as Scope
+    from safety.detectors.canary import plant as plant_canary  # noqa: F401 - one of the public names
     from safety.errors import Blocked as Blocked
     from safety.errors import ConfigError as ConfigError
     from safety.errors import MissingExtra as MissingExtra
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from safety.events.log import EventLog as EventLog
     from safety.events.memory import MemoryLog as MemoryLog
     from safety.guard import Guard as Guard
+    from safety.policy.file import load_policy as load_policy
+    from safety.policy.model import Policy as Policy
     from safety.protection.decorator import protect as protect
     from safety.types import Action as Action
     from safety.types import Exchange as Exchange
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "safety.detectors.base": ("Detector", "NoOptions", "Scope"),
+    "safety.detectors.canary": ("plant_canary",),
     "safety.errors": (
         "Blocked",
         "ConfigError",
@@ -50,6 +54,8 @@ _NAMES = {
     "safety.events.log": ("EventLog",),
     "safety.events.memory": ("MemoryLog",),
     "safety.guard": ("Guard",),
+    "safety.policy.file": ("load_policy",),
+    "safety.policy.model": ("Policy",),
     "safety.protection.decorator": ("protect",),
     "safety.types": (
         "Action",
@@ -65,6 +71,7 @@ _NAMES = {
         "Verdict",
     ),
 }
+_INSIDE = {"plant_canary": "plant"}  # what a name is called in its module, where that is another
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_MODULES)
@@ -74,7 +81,7 @@ def __getattr__(name: str) -> Any:
     """A public name, imported on first use (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
+    value = getattr(import_module(_MODULES[name]), _INSIDE.get(name, name))
     globals()[name] = value
     return value
 

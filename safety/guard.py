@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Self
 
 from safety.detectors.base import Detector
-from safety.detectors.registry import build, load_registry
+from safety.detectors.registry import load_registry
 from safety.errors import StoreError
 from safety.evaluation import Evaluation
 from safety.events.event import make_event
 from safety.events.recorder import Recorder
 from safety.memo import Memo
 from safety.plan import plan
+from safety.policy.detectors import build
 from safety.policy.file import load_policy
 from safety.policy.model import Policy, decide
 from safety.pool import Pool
@@ -34,7 +35,7 @@ from safety.types import Action, Exchange, Finding, Hit, Outcome, Ran, Verdict
 from safety.wire.plain import answer_exchange, messages_exchange, prompt_exchange
 
 RECORD = "record@1"  # the outcome that stands for the event store
-PROXY = "proxy"  # rule and detector of what a door does by itself
+PROXY, PROTECT = "proxy", "protect"  # rules and detectors of what a door does by itself
 DURABLE_SECONDS = 5.0  # how long a blocked request waits for its event before the record counts as failed
 
 
@@ -140,7 +141,7 @@ class Guard:
         """What the policy says of these outcomes today; a record that cannot be kept is one of them."""
         trouble = None if self.recorder is None else self.recorder.trouble()
         if trouble is not None:
-            outcomes = [*outcomes, _no_record(trouble)]
+            outcomes = [*(o for o in outcomes if o.detector != RECORD), _no_record(trouble)]
         today = datetime.now(UTC).date()
         return decide(self.policy, exchange, outcomes, today=today, enforce=enforce, facts=facts)
 
@@ -191,7 +192,7 @@ class Guard:
 
     def _unrecorded(self, verdict: Verdict, error: Exception) -> Verdict:
         outcomes = [o for o in verdict.outcomes if o.detector != RECORD]
-        facts = [hit for hit in verdict.hits if hit.rule == PROXY]
+        facts = [hit for hit in verdict.hits if hit.rule in (PROXY, PROTECT)]
         outcomes.append(_no_record(str(error) or "not durable in time"))
         today = datetime.now(UTC).date()
         again = decide(self.policy, verdict.exchange, outcomes, today=today, facts=facts)
@@ -216,18 +217,19 @@ class Guard:
     # Plain values.
 
     def check_prompt(
-        self, text: str, *, documents: Sequence[str] = (), labels: Mapping[str, str] | None = None
+        self, text: str, *, documents: object = (), labels: Mapping[str, str] | None = None
     ) -> Verdict:
-        """The verdict on a prompt and the documents that go with it."""
+        """The verdict on a prompt and the documents that go with it: a text, an object or dict with
+        ``page_content``, ``text`` or ``content``, or a list of these. ``TypeError`` for anything else."""
         return self.check(self._prompt(text, documents, labels))
 
     async def acheck_prompt(
-        self, text: str, *, documents: Sequence[str] = (), labels: Mapping[str, str] | None = None
+        self, text: str, *, documents: object = (), labels: Mapping[str, str] | None = None
     ) -> Verdict:
         """``check_prompt`` without blocking the event loop."""
         return await self.acheck(self._prompt(text, documents, labels))
 
-    def _prompt(self, text: str, documents: Sequence[str], labels: Mapping[str, str] | None) -> Exchange:
+    def _prompt(self, text: str, documents: object, labels: Mapping[str, str] | None) -> Exchange:
         return prompt_exchange(text, documents, id=new_id(), labels=labels or {}, marks=self.policy.documents)
 
     def check_answer(
@@ -235,10 +237,11 @@ class Guard:
         answer: str,
         *,
         prompt: str | None = None,
-        documents: Sequence[str] = (),
+        documents: object = (),
         labels: Mapping[str, str] | None = None,
     ) -> Verdict:
-        """The verdict on an answer, given what it answers and from which documents."""
+        """The verdict on an answer, given what it answers and from which documents (as for
+        ``check_prompt``)."""
         return self.check(self._answer(answer, prompt, documents, labels))
 
     async def acheck_answer(
@@ -246,7 +249,7 @@ class Guard:
         answer: str,
         *,
         prompt: str | None = None,
-        documents: Sequence[str] = (),
+        documents: object = (),
         labels: Mapping[str, str] | None = None,
     ) -> Verdict:
         """``check_answer`` without blocking the event loop."""
@@ -256,12 +259,10 @@ class Guard:
         self,
         answer: str,
         prompt: str | None,
-        documents: Sequence[str],
+        documents: object,
         labels: Mapping[str, str] | None,
     ) -> Exchange:
-        return answer_exchange(
-            answer, prompt, documents, id=new_id(), labels=labels or {}, marks=self.policy.documents
-        )
+        return answer_exchange(answer, self._prompt("" if prompt is None else prompt, documents, labels))
 
     def check_messages(
         self, messages: Sequence[Mapping[str, object]], *, labels: Mapping[str, str] | None = None

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +16,14 @@ from rigs import RigMaker
 from upstreams import Request, completion, events, streamed, whole
 
 import safety
+from safety.cli.main import main
+from safety.events.event import Event
 from safety.events.memory import MemoryLog
 from safety.guard import Guard
+from safety.policy.cases import require, run_cases
+from safety.policy.file import policy_from_text
+from safety.scan.batch import Options, Summary, scan
+from safety.scan.files import Row
 from safety.types import Verdict
 
 DOCUMENT = "The Alder bicycle has a warranty of 5 years on the frame and 2 years on the battery."
@@ -57,6 +64,12 @@ Told = list[tuple[str, str, frozenset[str]]]
 def told(verdict: Verdict) -> tuple[str, str, frozenset[str]]:
     """Stage, action and the rules that hit."""
     return str(verdict.exchange.stage), str(verdict.action), frozenset(h.rule for h in verdict.hits)
+
+
+def marked(case: Case) -> list[dict[str, str]]:
+    """The prompt with its document as Azure OpenAI embeds it."""
+    content = f'""" <documents> {case.document} </documents> """ {case.prompt}'
+    return [{"role": "user", "content": content}]
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +155,7 @@ def test_the_proxy(rig: RigMaker, guard: Guard, expected: list[Told], stream: bo
     with httpx.Client(base_url=one.url, timeout=20) as client:
         for case, wanted in zip(CASES, expected, strict=True):
             current.append(case)
-            content = f'""" <documents> {case.document} </documents> """ {case.prompt}'
-            body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": content}]}
+            body = {"model": "m", "stream": stream, "messages": marked(case)}
             response = client.post("/v1/chat/completions", json=body)
             got = [
                 (str(e.stage), str(e.action), frozenset(h.rule for h in e.hits))
@@ -153,16 +165,51 @@ def test_the_proxy(rig: RigMaker, guard: Guard, expected: list[Told], stream: bo
             assert got == wanted, case
 
 
-def test_the_command_line(expected: list[Told], capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
-    from safety.cli.main import main
+def test_messages(guard: Guard, expected: list[Told]) -> None:
+    for case, wanted in zip(CASES, expected, strict=True):
+        assert told(guard.check_messages(marked(case))) == wanted[0], case
 
-    for i, (case, wanted) in list(enumerate(zip(CASES, expected, strict=True)))[::5]:
-        document = tmp_path / f"{i}.txt"
+
+def test_the_scan(guard: Guard, expected: list[Told]) -> None:
+    values: list[Any] = [{"prompt": c.prompt, "documents": [c.document], "answer": c.answer} for c in CASES]
+    values += [{"messages": marked(c), "answer": c.answer} for c in CASES]
+    rows = [Row(number, value) for number, value in enumerate(values, 1)]
+    batches = scan(rows, guard, Summary(), Options(everything=True))
+    lines = [json.loads(line) for batch in batches for line in batch.lines]
+    got = [(line["stage"], line["action"], frozenset(h["rule"] for h in line["hits"])) for line in lines]
+    assert len(got) == 4 * len(CASES)  # a row's answer is judged whatever becomes of its prompt
+    for at, wanted in zip(range(0, len(got), 2), expected * 2, strict=True):
+        assert got[at : at + len(wanted)] == wanted
+
+
+def test_the_policys_own_tests(guard: Guard, expected: list[Told]) -> None:
+    tests = [
+        {"name": f"{number}.{stage}", "prompt": case.prompt, "documents": [case.document], "expect": action}
+        | {"rules": sorted(rules)}
+        | ({"answer": case.answer} if stage == "output" else {})
+        for (number, case), wanted in zip(enumerate(CASES), expected, strict=True)
+        for stage, action, rules in wanted
+    ]
+    source = json.dumps({"version": 1, "extends": "rag", "tests": tests})  # JSON is YAML
+    cases = policy_from_text(source).cases[-len(tests) :]
+    results = run_cases(guard.check, cases)
+    require(results)
+    wanted = [one for verdicts in expected for one in verdicts]
+    assert [told(result.verdict) for result in results if result.verdict is not None] == wanted
+
+
+def test_the_command_line(expected: list[Told], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    document = tmp_path / "document.txt"
+    for case, wanted in list(zip(CASES, expected, strict=True))[::7]:
         document.write_text(case.document)
-        common = ["--policy", "rag", "--document", str(document), "--json"]
-        main(["check", case.prompt, *common])
-        verdict = json.loads(capsys.readouterr().out)
-        assert (verdict["stage"], verdict["action"]) == wanted[0][:2], case
+        main(
+            ["check", case.prompt, "--answer", case.answer]
+            + ["--policy", "rag", "--document", str(document), "--json"]
+        )
+        events = [Event.from_json(line) for line in capsys.readouterr().out.splitlines()]
+        got = [(str(e.stage), str(e.action), frozenset(e.rules)) for e in events]
+        assert [stage for stage, _, _ in got] == ["input", "output"]
+        assert got[: len(wanted)] == wanted, case
 
 
 def test_the_recorder_is_told_what_the_door_is_told() -> None:

@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from safety.cli.terminal import printable
+from safety.cli.texts import add_arguments, exchange_of, read_documents, read_text
 from safety.errors import ConfigError
-from safety.types import Action, DocumentMarks, Exchange, Hit, Origin, Outcome, Ran, Segment, Stage, Verdict
+from safety.events.mask import excerpt
+from safety.types import Action, DocumentMarks, Exchange, Hit, Outcome, Ran, Stage, Verdict
+from safety.wire.plain import answer_exchange
 
 CLEAN, FINDINGS = 0, 1
-AROUND = 30  # code points of the text shown on either side of a finding
-LONGEST = 120  # code points of the finding itself
-STANDARD_INPUT = "-"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,23 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="judge one text",
         description="Judge a text. Exit code: 0 clean, 1 findings or checks that could not run, 2 usage.",
     )
-    parser.add_argument("text", metavar="TEXT", nargs="?", help="the text; - or nothing: standard input")
-    parser.add_argument("--file", metavar="FILE", help="read the text from a file (UTF-8)")
+    add_arguments(parser)
     parser.add_argument(
         "--policy", metavar="POLICY", default="default", help="a file or the name of a shipped policy"
-    )
-    parser.add_argument(
-        "--stage", choices=[str(s) for s in Stage], help="output: the text is an answer (default: input)"
-    )
-    parser.add_argument(
-        "--origin", choices=[str(o) for o in Origin], help="where the text came from (default: user)"
-    )
-    parser.add_argument(
-        "--document",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a document that goes with the text (UTF-8); may be given several times",
     )
     parser.add_argument("--answer", metavar="ANSWER", help="also judge this answer to the text")
     parser.add_argument("--json", action="store_true", help="one JSON object per stage and line")
@@ -55,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Judges and prints; 0 clean, 1 findings."""
     _usable(args)
-    text, documents = _text(args), [_read(name) for name in args.document]
+    text, documents = read_text(args), read_documents(args)
     from safety.guard import Guard  # not before the arguments are known to be usable
 
     with Guard.from_policy(args.policy) as guard:
@@ -83,43 +68,10 @@ def _usable(args: argparse.Namespace) -> None:
 def _exchanges(
     args: argparse.Namespace, text: str, documents: list[str], marks: DocumentMarks
 ) -> Iterator[Exchange]:
-    from safety.wire.plain import answer_exchange, prompt_exchange
-
-    stage = Stage.INPUT if args.stage is None else Stage(args.stage)
-    if args.origin is not None:
-        beside = prompt_exchange("", documents, id="check", marks=marks).segments
-        own = (Segment("/text", Origin(args.origin), text),)
-        output = stage is Stage.OUTPUT
-        yield Exchange("check", stage, own if output else own + beside, beside if output else ())
-    elif stage is Stage.OUTPUT:
-        yield answer_exchange(text, None, documents, id="check", marks=marks)
-    else:
-        yield prompt_exchange(text, documents, id="check", marks=marks)
-        if args.answer is not None:
-            yield answer_exchange(args.answer, text, documents, id="check", marks=marks)
-
-
-def _text(args: argparse.Namespace) -> str:
-    if args.file is not None:
-        if args.text is not None:
-            raise ConfigError("TEXT and --file: give one of them")
-        return _read(args.file)
-    if args.text is not None and args.text != STANDARD_INPUT:
-        return str(args.text)
-    if args.text is None and sys.stdin.isatty():
-        raise ConfigError("no text: give TEXT, --file FILE, or pipe it in")
-    return _decoded(sys.stdin.buffer.read(), "standard input")
-
-
-def _read(name: str) -> str:
-    return _decoded(Path(name).read_bytes(), name)
-
-
-def _decoded(data: bytes, place: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{place}: byte {error.start}: not UTF-8: convert it first") from error
+    request = exchange_of(args, text, documents, marks, id="check")
+    yield request
+    if args.answer is not None:
+        yield answer_exchange(args.answer, request)
 
 
 # --- what is printed --------------------------------------------------------------------------------------
@@ -170,14 +122,8 @@ def _place(exchange: Exchange, hit: Hit) -> str | None:
     segment = None if span is None else exchange.segment_at(span)
     if span is None or segment is None:
         return None
-    start, end = span.start - segment.start, span.end - segment.start
-    before = segment.text[max(start - AROUND, 0) : start]
-    words = segment.text[start:end]
-    if len(words) > LONGEST:
-        words = f"{words[: LONGEST // 2]}…{words[-LONGEST // 2 :]}"
-    after = segment.text[end : end + AROUND]
-    where = f"{segment.origin} {span.path} {span.start}-{span.end}:"
-    return f"{printable(where)} {printable(before)}»{printable(words)}«{printable(after)}"
+    words = excerpt(segment, span, hit.finding.category, raw=True)
+    return printable(f"{segment.origin} {span.path} {span.start}-{span.end}: {words}")
 
 
 def _not_run(outcome: Outcome) -> str:

@@ -2,24 +2,26 @@
 
 One line per event, or one JSON object per line. Words carry the meaning and colour only repeats it. Labels
 and excerpts come from strangers: what cannot be printed is shown escaped, so that no field can drive the
-terminal. It changes nothing and does not check the hash chain.
+terminal. ``--verify`` instead reads the whole record and checks its hash chain. It changes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from safety.cli.terminal import printable
 from safety.errors import ConfigError
+from safety.events.chain import ChainRow, verify_chain
 from safety.events.event import Entry, Event, Gap, RuleHit
 from safety.events.query import KEYS, EventQuery
 from safety.types import Action, Ran
@@ -28,6 +30,7 @@ STORE_VARIABLE = "SAFETY_LAYER_STORE"
 DEFAULT_STORE = "safety-events.sqlite"
 FOLLOW_FROM = 10  # entries shown before new ones, when neither --since nor --limit says otherwise
 SHOWN_HITS = 3  # per line
+INTACT, BROKEN_CHAIN = 0, 1
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,9})([smhdw])")
@@ -62,6 +65,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--limit", metavar="N", type=int, help="only the newest N")
     parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="check the hash chain of the whole record: one line per writer, or the first break and exit"
+        " code 1",
+    )
+    parser.add_argument(
         "--store",
         metavar="PATH",
         default=os.environ.get(STORE_VARIABLE, DEFAULT_STORE),
@@ -71,14 +80,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what was asked for. 0; a ``SafetyError`` for wrong usage or a broken store."""
+    """Prints what was asked for. 0; 1 for a broken chain; a ``SafetyError`` for wrong usage or a broken
+    store."""
+    if args.verify:
+        return _verify(args)
     if args.limit is not None and args.limit < 1:
         raise ConfigError(f"--limit: {args.limit}: a number from 1 up")
     since = None if args.since is None else parse_since(args.since, datetime.now(UTC))
     where = parse_where(args.where)
     query = EventQuery(args.store)
     if not args.follow:
-        return _print(query.events(since=since, where=where, limit=args.limit), as_json=args.json)
+        _print(query.events(since=since, where=where, limit=args.limit), as_json=args.json)
+        return 0
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     limit = FOLLOW_FROM if args.limit is None and since is None else args.limit
@@ -86,6 +99,30 @@ def run(args: argparse.Namespace) -> int:
     with suppress(KeyboardInterrupt):
         _print(entries, as_json=args.json)
     return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """Prints up to where each writer's rows prove each other, or the first row that does not follow."""
+    if args.follow or args.since or args.where or args.limit is not None:
+        raise ConfigError("--verify: reads the whole record: leave --follow, --since, --where, --limit out")
+    last: dict[str, ChainRow] = {}
+    broken = verify_chain(_noted(EventQuery(args.store).chain(), last))
+    if broken is None:
+        proofs = [{"writer": row.writer, "rows": row.seq, "hash": row.hash} for row in last.values()]
+        told = [f"{p['writer']}: {p['rows']} rows, last hash {p['hash']}" for p in proofs]
+    else:
+        proofs = [{"writer": broken.row.writer, "row": broken.row.seq, "broken": broken.why}]
+        told = [f"broken: {broken.why}"]
+    for proof in map(json.dumps, proofs) if args.json else map(printable, told or ["no events"]):
+        sys.stdout.write(f"{proof}\n")
+    return INTACT if broken is None else BROKEN_CHAIN
+
+
+def _noted(rows: Iterable[ChainRow], last: dict[str, ChainRow]) -> Iterator[ChainRow]:
+    """The rows as they pass; ``last`` holds the last of each writer."""
+    for row in rows:
+        last[row.writer] = row
+        yield row
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -164,16 +201,11 @@ def _time(at: str) -> str:
     return printable(f"{at[:10]} {at[11:23]}Z")
 
 
-def _print(entries: Iterator[Entry], *, as_json: bool) -> int:
+def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
     write = _json_line if as_json else _printer()
-    try:
-        for entry in entries:
-            write(entry)
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Nobody reads any more. Python would say so again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    for entry in entries:
+        write(entry)
+        sys.stdout.flush()
 
 
 def _json_line(entry: Entry) -> None:

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from safety.cli.terminal import printable
-from safety.detectors.registry import Registry, build, load_registry
+from safety.cli.texts import add_arguments, exchange_of, read_documents, read_text
+from safety.detectors.registry import Registry, load_registry
 from safety.errors import PolicyError
 from safety.guard import Guard
-from safety.policy.cases import MODEL_ORIGINS, CaseResult, Ended, run_cases, segments_of
+from safety.policy.cases import CaseResult, Ended, run_cases
+from safety.policy.detectors import build
 from safety.policy.explain import DetectorStory, Explanation, RuleStory, conclusion, explain, not_run
 from safety.policy.file import LoadedPolicy, load_policy
 from safety.policy.schema import schema_text
-from safety.types import Exchange, Origin, Segment, Stage
 
 CLEAN, FAILED, BROKEN = 0, 1, 2
 EXCERPT = 80  # characters of a finding that are shown
@@ -39,12 +40,9 @@ def add_parser(subparsers: Any) -> None:
     test.set_defaults(run=run, act=_test)
 
     why = commands.add_parser("explain", help="show what every detector finds and why each rule fires or not")
-    why.add_argument("file", metavar="FILE", help="a policy file or a shipped policy's name")
-    why.add_argument("--text", required=True, help="the text to judge; - reads standard input")
-    why.add_argument("--stage", choices=list(Stage), help="default: output for a model's text, else input")
-    why.add_argument("--origin", choices=list(Origin), help="default: user at input, assistant at output")
-    why.add_argument("--document", action="append", default=[], metavar="TEXT", help="a document beside it")
-    why.add_argument("--prompt", metavar="TEXT", help="the prompt beside it")
+    why.add_argument("policy", metavar="POLICY", help="a policy file or a shipped policy's name")
+    add_arguments(why)
+    why.add_argument("--prompt", metavar="PROMPT", help="the prompt that goes with the text")
     why.set_defaults(run=run, act=_explain)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of policy files")
@@ -78,11 +76,12 @@ def _check(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _built(name: str, loaded: LoadedPolicy, registry: Registry) -> Guard:
-    """A guard for the policy; what a detector has against its options is said with the file's name."""
+    """A guard for the policy; a problem that has no place in a file is said with this one's name."""
     try:
         return Guard(loaded.policy, build(loaded.policy, registry))
     except PolicyError as error:
-        raise PolicyError(tuple(f"{name}: {problem}" for problem in error.problems)) from error
+        placed = (f"{name}: {one}" if one.startswith("$") else one for one in error.problems)
+        raise PolicyError(tuple(placed)) from error
 
 
 def _summary(name: str, loaded: LoadedPolicy) -> str:
@@ -123,24 +122,15 @@ def _rows(results: Sequence[CaseResult]) -> Iterator[str]:
 
 
 def _explain(args: argparse.Namespace, registry: Registry) -> int:
-    loaded = load_policy(args.file, registry)
-    exchange = _exchange(args)
-    with _built(args.file, loaded, registry) as guard:
+    text, documents = read_text(args), read_documents(args)
+    loaded = load_policy(args.policy, registry)
+    marks = loaded.policy.documents
+    exchange = exchange_of(args, text, documents, marks, id="explain", prompt=args.prompt)
+    with _built(args.policy, loaded, registry) as guard:
         story = explain(loaded.policy, exchange, guard.check(exchange))
     for line in _lines(story):
         _say(line)
     return CLEAN
-
-
-def _exchange(args: argparse.Namespace) -> Exchange:
-    text = sys.stdin.read() if args.text == "-" else args.text
-    origin = None if args.origin is None else Origin(args.origin)
-    stage = Stage(args.stage) if args.stage else (Stage.OUTPUT if origin in MODEL_ORIGINS else Stage.INPUT)
-    judged = Segment("/text", origin or (Origin.USER if stage is Stage.INPUT else Origin.ASSISTANT), text)
-    beside = segments_of(prompt=args.prompt, documents=args.document)
-    if stage is Stage.INPUT:
-        return Exchange("explain", stage, (*beside, judged))
-    return Exchange("explain", stage, (judged,), beside)
 
 
 def _lines(story: Explanation) -> Iterator[str]:

@@ -56,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--text", action="store_true", help="write the text around findings unmasked")
     parser.add_argument("--all", action="store_true", help="write rows without findings too")
-    parser.add_argument("--record", metavar="STORE", help="put every verdict on record in this event store")
+    parser.add_argument("--store", metavar="STORE", help="put every verdict on record in this event store")
     for name in COLUMNS:
         parser.add_argument(f"--{name}-column", metavar="NAME", help=f"the column that holds the {name}")
     parser.set_defaults(run=run)
@@ -96,7 +96,7 @@ def _options(args: argparse.Namespace) -> Options:
         threshold=Action.parse(args.fail_on),
         text=args.text,
         everything=args.all,
-        record=args.record is not None,
+        record=args.store is not None,
     )
 
 
@@ -112,7 +112,7 @@ def _guard(args: argparse.Namespace, stack: ExitStack) -> Guard:
     from safety.events.log import EventLog
     from safety.guard import Guard
 
-    log = None if args.record is None else EventLog(args.record)
+    log = None if args.store is None else EventLog(args.store)
     if log is not None:
         stack.callback(log.close)
     return stack.enter_context(Guard.from_policy(args.policy, recorder=log))

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from safety.server.config import Configuration
 
 
+# The flag that stands for a key of the configuration file, where its value can be wrong.
+_FLAGS = {"endpoints": "--upstream", "listen": "--listen"}
+
+
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
@@ -64,21 +68,21 @@ def run(args: argparse.Namespace) -> int:
             shape, folder = read_shape(args.config, flags), args.config.parent
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{place}: {first['input']!r}: {first['msg']}") from None
+        raise ConfigError(f"{_FLAGS[str(first['loc'][0])]} {first['input']!r}: {first['msg']}") from None
     return serve(shape, folder, args.workers, _announce)
 
 
 def _flags(args: argparse.Namespace) -> dict[str, Any]:
     """What the flags say, in the words of the configuration file. Paths on the command line are relative to
     the working directory, not to the configuration file."""
+    from safety.server.config import policy_in
+
     flags: dict[str, Any] = {}
     if args.upstream is not None:
         endpoint = {"name": "upstream", "url": args.upstream, "api_key_env": args.api_key_env}
         flags["endpoints"] = [endpoint]
     if args.policy is not None:
-        is_file = args.policy.endswith((".yaml", ".yml"))
-        flags["policy"] = str(Path(args.policy).resolve()) if is_file else args.policy
+        flags["policy"] = policy_in(Path.cwd(), args.policy)
     if args.listen is not None:
         flags["listen"] = args.listen
     store = args.store or os.environ.get("SAFETY_LAYER_STORE")

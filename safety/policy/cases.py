@@ -57,31 +57,6 @@ class CaseResult:
     verdict: Verdict | None = None
 
 
-def segments_of(
-    *,
-    system: str | None = None,
-    prompt: str | None = None,
-    documents: Iterable[str] = (),
-    tool_results: Iterable[str] = (),
-    answer: str | None = None,
-) -> tuple[Segment, ...]:
-    """The given texts as segments, in the order of a conversation."""
-    single = ((Origin.SYSTEM, "/system", system), (Origin.USER, "/prompt", prompt))
-    several = (
-        (Origin.DOCUMENT, "/documents", documents),
-        (Origin.TOOL_RESULT, "/tool_results", tool_results),
-    )
-    segments = [Segment(path, origin, text) for origin, path, text in single if text is not None]
-    segments += [
-        Segment(f"{path}/{i}", origin, text)
-        for origin, path, texts in several
-        for i, text in enumerate(texts)
-    ]
-    if answer is not None:
-        segments.append(Segment("/answer", Origin.ASSISTANT, answer))
-    return tuple(segments)
-
-
 def run_cases(check: Callable[[Exchange], Verdict], cases: Iterable[Case]) -> list[CaseResult]:
     """One result per test, in order. ``check`` is usually ``Guard.check`` without a recorder."""
     return [_run(check, case) for case in cases]

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from safety.errors import Blocked
 from safety.gate import Cut, Released
-from safety.guard import Guard, new_id
+from safety.guard import PROTECT, Guard, new_id
 from safety.policy.model import StreamMode
 from safety.protection.drivers import (
     ASYNC,
@@ -33,17 +33,11 @@ from safety.protection.drivers import (
     generator,
     plain,
 )
-from safety.protection.values import (
-    CannotRewrite,
-    Readable,
-    Text,
-    answer_of,
-    answer_text,
-    prompt_and_documents,
-)
+from safety.protection.values import Readable, answer_of, answer_text, prompt_and_documents
 from safety.types import Action, Delta, Exchange, Finding, Hit, Origin, Stage, Verdict
+from safety.wire.plain import ANSWER
+from safety.wire.values import CannotRewrite, Text
 
-PATH = "/answer"  # as wire.plain spells it
 CLIENT_CLOSED = "client_closed"
 
 
@@ -119,16 +113,12 @@ class Guarded:
     def _settle(self, verbs: Verbs, readable: Readable, value: Any) -> Flow:
         """Judge and record; returns the verdict and ``value`` as it may go on."""
         (verdict,) = yield partial(verbs.judge, self.guard, (readable.exchange,))
-        why = ""
         if verdict.edits and not verdict.blocked:
             try:
                 value = readable.rewrite(verdict.edits)
             except CannotRewrite as error:
-                why = str(error)
-                verdict = _barred(verdict, why)
+                verdict = self._barred(verdict, error)
         verdict = yield partial(verbs.record, self.guard, verdict)
-        if why and not verdict.blocked:  # decided anew because the record failed, and let pass
-            verdict = _barred(verdict, why)
         yield from self._tell(verdict)
         return verdict, value
 
@@ -191,7 +181,7 @@ class Guarded:
                 return
             take = partial(verbs.take, inner)
             item = answer_text(value, self.answer)
-            deltas = (Delta(PATH, Origin.ASSISTANT, item.text),) if item.text else ()
+            deltas = (Delta(ANSWER, Origin.ASSISTANT, item.text),) if item.text else ()
             for piece in _pieces((yield partial(stream.push, item, deltas))):
                 try:
                     yield Emit(piece)
@@ -215,14 +205,21 @@ class Guarded:
     ) -> tuple[list[Any], Verdict]:
         """The pieces that still go out at the end, and the verdict."""
         if isinstance(failure, CannotRewrite):
-            return [], _barred(verdict, str(failure))
+            return [], self._barred(verdict, failure)
         before = list(takewhile(lambda item: not isinstance(item, Cut), rest))
         if verdict.blocked and self._holds and len(before) == len(rest):
             return [], verdict  # nothing in the text did it: its event could not be recorded
         try:
             return _pieces(before), verdict
         except CannotRewrite as error:
-            return [], _barred(verdict, str(error))
+            return [], self._barred(verdict, error)
+
+    def _barred(self, verdict: Verdict, error: CannotRewrite) -> Verdict:
+        """The verdict where text should be taken out of a value and cannot: then the value does not pass."""
+        finding = Finding(PROTECT, "protect.cannot_redact", evidence=str(error))
+        fact = Hit(PROTECT, Action.BLOCK, finding, message=str(error))
+        decided = self.guard.decide(verdict.exchange, verdict.outcomes, facts=(fact,))
+        return replace(decided, seconds=verdict.seconds)
 
     @property
     def _holds(self) -> bool:
@@ -236,13 +233,6 @@ def _pieces(released: Sequence[Released[Text] | Cut]) -> list[Any]:
         for item in released
         if isinstance(item, Released) and item.texts != ("",)
     ]
-
-
-def _barred(verdict: Verdict, why: str) -> Verdict:
-    """The verdict where text should be taken out of a value and cannot: then the value does not pass."""
-    finding = Finding("protect", "protect.cannot_redact", evidence=why)
-    hit = Hit("protect", Action.BLOCK, finding, message=why)
-    return replace(verdict, action=Action.BLOCK, would=Action.BLOCK, hits=(*verdict.hits, hit))
 
 
 def _raised(error: BaseException) -> str:

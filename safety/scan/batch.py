@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -22,9 +22,9 @@ from safety.guard import Guard, new_id
 from safety.scan.files import Row
 from safety.types import Action, Exchange, Ran, Verdict
 from safety.wire.plain import answer_exchange, messages_exchange, prompt_exchange
+from safety.wire.values import document_texts, kind
 
 BATCH = 64
-DOCUMENT_FIELDS = ("page_content", "text", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +175,14 @@ def _exchanges(
         raise BadRow(f"nothing to judge: a row has one of the columns {', '.join(columns.texts)}")
     if prompt is not None and messages is not None:
         raise BadRow("both a prompt and messages: name the one to judge")
-    request = prompt_exchange(prompt or "", documents, id=name, marks=marks)
     if messages is not None:
-        asked = messages_exchange(messages, id=name, marks=marks)
-        request = replace(asked, segments=asked.segments + request.segments)
+        request = messages_exchange(messages, documents, id=name, marks=marks)
+    else:
+        request = prompt_exchange(prompt or "", documents, id=name, marks=marks)
     if prompt is not None or messages is not None or answer is None:
         yield request
     if answer is not None:
-        given = answer_exchange(answer, id=name, labels=request.labels)
-        yield replace(given, context=request.segments)
+        yield answer_exchange(answer, request)
 
 
 def _cell(value: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
@@ -194,24 +193,17 @@ def _text(value: Mapping[str, Any], names: Sequence[str]) -> str | None:
     name, cell = _cell(value, names)
     if cell is None or isinstance(cell, str):
         return cell
-    raise BadRow(f"column {name!r}: {_kind(cell)}: must be a text")
+    raise BadRow(f"column {name!r}: {kind(cell)}: must be a text")
 
 
 def _documents(value: Mapping[str, Any], encoded: bool, columns: Columns) -> list[str]:
     name, cell = _cell(value, columns.documents)
     if encoded and isinstance(cell, str):
         cell = _decoded(cell) if cell.lstrip().startswith(("[", "{")) else cell or None
-    items = cell if isinstance(cell, list) else [] if cell is None else [cell]
-    return [_document(item, name) for item in items]
-
-
-def _document(item: Any, name: str) -> str:
-    if isinstance(item, dict):
-        item = next((item[key] for key in DOCUMENT_FIELDS if isinstance(item.get(key), str)), item)
-    if not isinstance(item, str):
-        allowed = f"a text, an object with {', '.join(DOCUMENT_FIELDS[:-1])} or {DOCUMENT_FIELDS[-1]}"
-        raise BadRow(f"column {name!r}: a document is {_kind(item)}: must be {allowed}")
-    return item
+    try:
+        return [document.text for document in document_texts(cell, f"column {name!r}")]
+    except TypeError as error:
+        raise BadRow(str(error)) from None
 
 
 def _messages(value: Mapping[str, Any], encoded: bool, columns: Columns) -> list[Any] | None:
@@ -221,7 +213,7 @@ def _messages(value: Mapping[str, Any], encoded: bool, columns: Columns) -> list
     if cell is None or cell == "":
         return None
     if not isinstance(cell, list):
-        raise BadRow(f"column {name!r}: {_kind(cell)}: must be a list of OpenAI messages")
+        raise BadRow(f"column {name!r}: {kind(cell)}: must be a list of OpenAI messages")
     # Parquet gives every message every column: what is null there was never said.
     return [{k: v for k, v in m.items() if v is not None} if isinstance(m, dict) else m for m in cell]
 
@@ -231,10 +223,6 @@ def _decoded(cell: str) -> Any:
         return json.loads(cell)
     except (ValueError, RecursionError):
         return cell
-
-
-def _kind(value: Any) -> str:
-    return {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}.get(type(value), "a number")
 
 
 # --- a verdict as a line ----------------------------------------------------------------------------------

@@ -109,6 +109,10 @@ class Codec(Protocol):
         """The whole answer at stage output: same id and labels, with the request's segments as context.
         ``WireError`` (status 502) for any other shape."""
 
+    def read_error(self, body: bytes, request: Request) -> Exchange:
+        """An error that the upstream answered with, as ``read_response`` gives an answer; every string in it
+        is judged. ``WireError`` (status 502) for what cannot be read."""
+
     def apply(self, body: bytes, edits: Sequence[Edit]) -> bytes:
         """A request or response body with ``edits`` applied and every other byte as it was, except for what
         repeats the edited text (token lists), which is emptied."""

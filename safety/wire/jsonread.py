@@ -64,7 +64,7 @@ def loads(body: bytes, *, status: int = 400) -> Any:
     return value
 
 
-def printable(text: str) -> str:
+def one_line(text: str) -> str:
     """``text`` fit for one line of a message: what cannot be printed becomes ``?``."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
@@ -159,7 +159,7 @@ def _duplicate_at(text: str) -> str:
         return ""  # broken further on as well; the key's name must do
     for path, node in _nodes(value):
         if isinstance(node, _Twice):
-            return printable(f"{path}/{pointer.escape(node.key[:_SHOWN])}")
+            return one_line(f"{path}/{pointer.escape(node.key[:_SHOWN])}")
     return ""
 
 
@@ -168,7 +168,7 @@ def _refuse_lone_surrogates(value: Any, status: int) -> None:
         texts = [node] if isinstance(node, str) else list(node) if isinstance(node, dict) else []
         if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
             message = "half of a surrogate pair; whole pairs are allowed"
-            raise WireError("lone_surrogate", message, printable(path), status)
+            raise WireError("lone_surrogate", message, one_line(path), status)
 
 
 def _nodes(value: Any) -> Iterator[tuple[str, Any]]:

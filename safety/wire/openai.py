@@ -3,17 +3,17 @@
 Whole bodies are here, streams in ``openai_stream``, and where the text stands in ``openai_read``. Blocks take
 Azure OpenAI's shape: HTTP 400 with ``code: content_filter`` for a prompt, ``finish_reason: content_filter``
 for a choice. Of an answer, the choices are read; members beside them (usage, a vendor's citations) go
-through. So do an upstream's own error answers: only status 200 is read here.
+through. Of an upstream's own error, every string is read: no table says where gateways quote texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from safety.errors import WireError
-from safety.types import DocumentMarks, Edit, Exchange, Hit, Stage, Verdict
-from safety.wire import content_filter, jsonedit, jsonread, sse
+from safety.types import DocumentMarks, Edit, Exchange, Hit, Origin, Segment, Stage, Verdict
+from safety.wire import content_filter, jsonedit, jsonread, pointer, sse
 from safety.wire.codec import Codec, Refusal, Request, StreamCodec
 from safety.wire.openai_read import read_body, read_choices
 from safety.wire.openai_shape import blocked_choice, choice_of, error_body, hits_of_choice, shadows
@@ -83,11 +83,11 @@ class OpenAICodec:
         for index, choice in enumerate(choices):
             if not isinstance(choice.get("message"), dict):
                 raise reading.wrong(f"/choices/{index}/message", "an object", choice.get("message"))
-        before = request.exchange
-        labels = {key: text for key, text in before.labels.items() if key != "unjudged"}
-        if reading.unjudged:
-            labels["unjudged"] = _kinds(reading.unjudged.values())
-        return Exchange(before.id, Stage.OUTPUT, tuple(reading.segments), before.segments, labels)
+        return _answered(request, reading.segments, _kinds(reading.unjudged.values()))
+
+    def read_error(self, body: bytes, request: Request) -> Exchange:
+        texts = pointer.strings(jsonread.loads(body, status=502)) if body else ()
+        return _answered(request, [Segment(at, Origin.ASSISTANT, text) for at, text in texts if text])
 
     def apply(self, body: bytes, edits: Sequence[Edit]) -> bytes:
         if not edits:
@@ -129,6 +129,14 @@ class OpenAICodec:
     def error(self, status: int, code: str, message: str, event_id: str) -> Refusal:
         kind = _ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
         return Refusal(status, jsonedit.dumps(error_body(code, message, kind, event_id)))
+
+
+def _answered(request: Request, segments: Iterable[Segment], unjudged: str = "") -> Exchange:
+    before = request.exchange
+    labels = {key: text for key, text in before.labels.items() if key != "unjudged"}
+    if unjudged:
+        labels["unjudged"] = unjudged
+    return Exchange(before.id, Stage.OUTPUT, tuple(segments), before.segments, labels)
 
 
 def _blocked_prompt(event_id: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from safety.errors import WireError
 from safety.types import DocumentMarks, Origin, Segment
 from safety.wire import documents, pointer
-from safety.wire.jsonread import printable
+from safety.wire.jsonread import one_line
 
 ROLES: Mapping[str, Origin] = {
     "system": Origin.SYSTEM,
@@ -73,7 +73,7 @@ class Reading:
     def wrong(self, path: str, allowed: str, value: Any) -> WireError:
         """The error for a value of the wrong type."""
         return WireError(
-            "wrong_type", f"is {_json_type(value)}; {allowed} is allowed", printable(path), self.status
+            "wrong_type", f"is {_json_type(value)}; {allowed} is allowed", one_line(path), self.status
         )
 
     # How it is found.
@@ -97,8 +97,8 @@ class Reading:
         # and folds U+017F and U+212A too: the server would answer another text than the one judged.
         folded = key.casefold()
         if folded in table and folded != key:
-            message = f"the key {printable(key)!r} differs from {folded!r} by case; write {folded!r}"
-            raise WireError("ambiguous_key", message, printable(path), self.status)
+            message = f"the key {one_line(key)!r} differs from {folded!r} by case; write {folded!r}"
+            raise WireError("ambiguous_key", message, one_line(path), self.status)
 
     def message(self, value: Any, path: str) -> None:
         """One message of a request."""

@@ -43,7 +43,7 @@ def test_findings_are_shown_with_the_text_around(policy: str, capsys: Capture) -
     first, hit, place = capsys.readouterr().out.splitlines()
     assert first.startswith("block  input")
     assert hit.split() == "block stop blocklist.stop score 1.00 (term 0) - not that".split()
-    assert place == "    user /prompt 8-17: this is »forbidden«, they said"
+    assert place == "    user /prompt 8-17: this is ‹forbidden›, they said"
 
 
 def test_monitor_mode_is_no_clean_bill(tmp_path: Path, capsys: Capture) -> None:
@@ -58,7 +58,7 @@ def test_monitor_mode_is_no_clean_bill(tmp_path: Path, capsys: Capture) -> None:
 def test_control_characters_do_not_reach_the_terminal(policy: str, capsys: Capture) -> None:
     assert main(["check", "\x1b[31m\u202e forbidden \u200b\x07\ud800", "--policy", policy]) == 1
     out = capsys.readouterr().out
-    assert r"\x1b[31m\u202e »forbidden« \u200b\x07\ud800" in out
+    assert r"\x1b[31m\u202e ‹forbidden› \u200b\x07\ud800" in out
     assert all(character.isprintable() or character == "\n" for character in out)
 
 
@@ -77,7 +77,7 @@ def test_a_file(policy: str, tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "text.txt"
     file.write_text("\ufeffforbidden", encoding="utf-8")
     assert main(["check", "--file", str(file), "--policy", policy]) == 1
-    assert "0-9: »forbidden«" in capsys.readouterr().out
+    assert "0-9: ‹forbidden›" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("args", [[], ["-"]])
@@ -86,7 +86,7 @@ def test_standard_input(args: list[str], policy: str) -> None:
     text = "forbidden ä".encode()
     done = subprocess.run(command, input=text, capture_output=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (1, b"")
-    assert "»forbidden« ä" in done.stdout.decode()
+    assert "‹forbidden› ä" in done.stdout.decode()
 
 
 def test_stages_origins_documents_and_answers(policy: str, tmp_path: Path, capsys: Capture) -> None:
@@ -95,6 +95,8 @@ def test_stages_origins_documents_and_answers(policy: str, tmp_path: Path, capsy
     tail = ["--policy", policy, "--json"]
     assert main(["check", "x", "--stage", "output", *tail]) == 0
     assert main(["check", "forbidden", "--origin", "document", *tail]) == 1
+    assert main(["check", "hidden", "--origin", "assistant", *tail]) == 1
+    assert main(["check", "hidden", "--origin", "assistant", "--stage", "input", *tail]) == 1
     assert main(["check", "x", "--document", str(document), *tail]) == 1
     assert main(["check", "x", "--answer", "hidden", "--document", str(document), *tail]) == 1
     assert main(["check", "x", "--origin", "tool_result", "--document", str(document), *tail]) == 1
@@ -107,6 +109,8 @@ def test_stages_origins_documents_and_answers(policy: str, tmp_path: Path, capsy
     assert found == [
         ("output", "allow", []),
         ("input", "block", [("stop", "document", "/text"), ("cited", "document", "/text")]),
+        ("output", "redact", [("hide", "assistant", "/answer")]),
+        ("input", "redact", [("hide", "assistant", "/answer")]),
         ("input", "redact", in_document),
         ("input", "redact", in_document),
         ("output", "redact", [("hide", "assistant", "/answer")]),

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from safety.cli.events import add_parser, parse_since, parse_where
 from safety.errors import ConfigError, StoreError
 from safety.events.event import Event, make_event
 from safety.events.log import EventLog
+from safety.events.query import EventQuery
 from safety.types import (
     Action,
     Exchange,
@@ -30,15 +32,8 @@ from safety.types import (
 )
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "safety.cli.main", "events"]
 AT = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
-PROGRAM = """
-import argparse, sys
-from safety.cli.events import add_parser
-parser = argparse.ArgumentParser()
-add_parser(parser.add_subparsers())
-args = parser.parse_args()
-sys.exit(args.run(args))
-"""
 
 
 def verdict(name="e1", action=Action.ALLOW, would=None, hits=(), outcomes=(), **labels):
@@ -78,7 +73,7 @@ def run(*arguments):
 
 
 def start(*arguments, **options):
-    command = [sys.executable, "-c", PROGRAM, "events", *map(str, arguments)]
+    command = [*PROGRAM, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, **options)
 
 
@@ -198,6 +193,7 @@ def test_where_pairs():
         (["--store", "/nowhere/events.sqlite"], StoreError, "/nowhere/events.sqlite: no event store there"),
         (["--limit", "0"], ConfigError, "--limit: 0: a number from 1 up"),
         (["--since", "soon"], ConfigError, "--since: 'soon' is no time"),
+        (["--verify", "--limit", "2"], ConfigError, "--verify: reads the whole record: leave"),
         (["--where", "colour=red"], ConfigError, "where: unknown key 'colour': one of action"),
     ],
 )
@@ -238,12 +234,12 @@ def test_following_ends_when_nobody_reads_although_nothing_happens(path):
         assert process.stderr.read() == b""
 
 
-def test_a_closed_pipe_is_no_error(path):
+def test_a_closed_pipe_ends_it_as_the_shell_says_it(path):
     record(path, *[verdict(f"e{i}") for i in range(2000)])
     with start("--store", path) as process:
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(30) == 141
         assert process.stderr.read() == b""
 
 
@@ -252,7 +248,7 @@ def test_colour_on_a_terminal_only(path):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
-    command = [sys.executable, "-c", PROGRAM, "events", "--store", str(path)]
+    command = [*PROGRAM, "--store", str(path)]
     with subprocess.Popen(command, stdout=theirs, cwd=ROOT, env=environment) as process:
         os.close(theirs)
         out = read_all(ours)
@@ -278,3 +274,34 @@ def test_an_encoding_without_bullets(path):
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
     assert rb"I\u2022\u2022" in out
+
+
+def test_verify_gives_a_proof_per_writer(path, capsys):
+    record(path, CLEAN, BLOCKED)
+    record(path, CLEAN)
+    last = {row.writer: row for row in EventQuery(path).chain()}
+    assert printed(path, capsys, "--verify") == [
+        f"{row.writer}: {rows} rows, last hash {row.hash}"
+        for row, rows in zip(last.values(), (2, 1), strict=True)
+    ]
+    lines = [json.loads(line) for line in printed(path, capsys, "--verify", "--json")]
+    assert [(line["writer"], line["hash"]) for line in lines] == [(r.writer, r.hash) for r in last.values()]
+
+
+def test_verify_names_the_first_break(path, capsys):
+    record(path, CLEAN, BLOCKED, CLEAN)
+    with sqlite3.connect(path) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("UPDATE events SET body = replace(body, 'block', 'allow') WHERE n = 2")
+    assert run("--store", path, "--verify") == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("broken: writer ")
+    assert line.endswith(": row 2 was altered")
+    assert run("--store", path, "--verify", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["row"] == 2
+
+
+def test_verify_of_an_empty_record(path, capsys):
+    record(path)
+    assert printed(path, capsys, "--verify") == ["no events"]

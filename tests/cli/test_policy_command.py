@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from safety.cli import policy as command
-from safety.errors import PolicyError
+from safety.errors import ConfigError, PolicyError
 
 POLICY = """version: 1
 detectors:
@@ -57,7 +57,7 @@ def test_check_names_the_mistakes_of_all_files(file, tmp_path, capsys):
         run("check", bad, file, worse)
     first, second = caught.value.problems
     assert first.startswith(f"{bad}:2: $.mode: unknown value 'x'")
-    assert second.startswith(f"{worse}: $.detectors.blocklist: ")
+    assert second.startswith(f"{worse}:3: $.detectors.blocklist: lists.words.patterns[0]: ")
     assert capsys.readouterr().out.startswith(f"{file}: ok")
 
 
@@ -84,9 +84,9 @@ def test_test_of_a_broken_policy_is_an_error(file):
 
 
 def test_explain_shows_findings_and_every_rule(file, capsys):
-    assert run("explain", file, "--text", "a zebra and a tiger") == 0
+    assert run("explain", file, "a zebra and a tiger") == 0
     out = capsys.readouterr().out
-    assert "blocklist.words 1.00  user /text 2-7" in out
+    assert "blocklist.words 1.00  user /prompt 2-7" in out
     assert "“zebra”" in out
     assert "+ words (block)" in out
     assert "let pass by an exception: the mascot" in out
@@ -95,25 +95,36 @@ def test_explain_shows_findings_and_every_rule(file, capsys):
     assert "verdict  block by words" in out
 
 
-def test_explain_takes_stage_origin_prompt_and_documents(file, capsys):
-    assert (
-        run(
-            "explain", file, "--text", "the lion", "--stage", "output", "--document", "zebra", "--prompt", "q"
-        )
-        == 0
-    )
+def test_explain_takes_what_check_takes(file, tmp_path, capsys):
+    (tmp_path / "zebra.txt").write_text("zebra")
+    document = ("--document", tmp_path / "zebra.txt")
+    assert run("explain", file, "the lion", "--stage", "output", "--prompt", "q", *document) == 0
     out = capsys.readouterr().out
-    assert "+ answers (redact)" in out
+    assert "assistant /answer 4-8" in out
     assert "verdict  redact by answers" in out
     assert "zebra" not in out  # context is compared with, not judged
-    assert run("explain", file, "--text", "x", "--document", "lion", "--origin", "user") == 0
-    assert "asks for text from user, there is document" not in capsys.readouterr().out
+    assert run("explain", file, "--file", tmp_path / "zebra.txt") == 0
+    assert "+ words (block)" in capsys.readouterr().out
+    assert run("explain", file, "q <document>zebra</document>") == 0
+    assert "verdict  allow" in capsys.readouterr().out  # a document, and the rule asks for user text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x", "--file", "y"], "TEXT and --file: give one of them"),
+        (["x", "--prompt", "y"], "--prompt: TEXT is the prompt: give --stage output"),
+    ],
+)
+def test_explain_refuses_two_texts_for_one(file, words, said):
+    with pytest.raises(ConfigError, match=said):
+        run("explain", file, *words)
 
 
 def test_explain_reads_standard_input_and_does_not_steer_the_terminal(file, capsys):
-    before, sys.stdin = sys.stdin, io.StringIO("a ze\x1b[2Jbra, a zebra\n")
+    before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(b"a ze\x1b[2Jbra, a zebra\n"))
     try:
-        assert run("explain", file, "--text", "-") == 0
+        assert run("explain", file, "-") == 0
     finally:
         sys.stdin = before
     out = capsys.readouterr().out
@@ -127,7 +138,7 @@ def test_schema_is_json(capsys):
     assert "limits" in schema["properties"]["detectors"]["properties"]
 
 
-@pytest.mark.parametrize("words", [(), ("chekc", "x"), ("explain", "p.yaml"), ("check",)])
+@pytest.mark.parametrize("words", [(), ("chekc", "x"), ("check",)])
 def test_wrong_usage_exits_with_2(words, capsys):
     with pytest.raises(SystemExit) as caught:
         run(*words)

@@ -110,7 +110,7 @@ def test_named_columns(folder: Path) -> None:
 
 
 def test_recording(folder: Path) -> None:
-    assert scan(write(folder / "a.jsonl", ROWS[:2]), "--record", "events.db") == 1
+    assert scan(write(folder / "a.jsonl", ROWS[:2]), "--store", "events.db") == 1
     recorded = {entry.id for entry in EventQuery("events.db").events()}
     assert len(recorded) == 2
     assert found(folder / "a.jsonl.findings.jsonl")[0]["event"] in recorded

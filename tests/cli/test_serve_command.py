@@ -15,6 +15,7 @@ import pytest
 from upstreams import ScriptedUpstream, completion, whole
 
 from safety.events.query import EventQuery
+from safety.server.config import policy_in
 
 COMMAND = (sys.executable, "-m", "safety.cli.main", "serve")
 ASK = {"model": "m", "messages": [{"role": "user", "content": "How are you?"}]}
@@ -117,6 +118,17 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
             "unknown key 'polcy', did you mean 'policy'?",
         ),
         ("endpoints:\n  - {name: a, url: http://x, api_key_env: NO_SUCH_KEY}\n", "NO_SUCH_KEY is not set"),
+        (
+            "endpoints:\n  - {name: a, url: 'http://x:99999'}\n",
+            "c.yaml:2: $.endpoints[0].url: 'http://x:99999' is not allowed: "
+            "write a URL such as http://127.0.0.1:11434",
+        ),
+        (
+            "endpoints:\n  - {name: a, url: http://x}\nlisten: 127.0.0.1:99999\n",
+            "c.yaml:3: $.listen: '127.0.0.1:99999' is not allowed: write HOST:PORT, with a port from 0",
+        ),
+        ("", "c.yaml:1: $: the file is empty: a configuration is a mapping that begins with 'endpoints:'"),
+        ("- a\n", "c.yaml:1: $: a list: a configuration is a mapping that begins with 'endpoints:'"),
     ],
 )
 def test_a_broken_configuration_does_not_start(tmp_path: Path, text: str, expected: str) -> None:
@@ -128,12 +140,33 @@ def test_a_broken_configuration_does_not_start(tmp_path: Path, text: str, expect
     ("arguments", "expected"),
     [
         ((), "serve needs either --upstream URL or --config FILE"),
-        (("--upstream", "nonsense"), "nonsense"),
+        (
+            ("--upstream", "nonsense"),
+            "--upstream 'nonsense': write a URL such as http://127.0.0.1:11434",
+        ),
+        (("--upstream", "http://x:port"), "--upstream 'http://x:port': write a URL"),
+        (("--upstream", "http://[::1"), "--upstream 'http://[::1': write a URL"),
         (("--upstream", "http://x", "--workers", "0"), "at least 1 is needed"),
-        (("--upstream", "http://x", "--listen", "here"), "here"),
+        (("--upstream", "http://x", "--listen", "here"), "--listen 'here': write HOST:PORT"),
+        (("--upstream", "http://x", "--listen", "127.0.0.1:99999"), "a port from 0 (any free one) to 65535"),
+        (("--config", "missing.yaml"), "missing.yaml:1: $: cannot be read (No such file or directory): "),
+        (("--config", "missing.yaml"), "name a configuration file"),
     ],
 )
 def test_flags_that_cannot_be_used(tmp_path: Path, arguments: tuple[str, ...], expected: str) -> None:
     out = refused(*arguments, folder=tmp_path)
     assert expected in out
     assert len(out.splitlines()) == 1
+
+
+def test_a_policy_is_a_shipped_name_or_a_path_whatever_its_suffix(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "strict.yaml").write_text("version: 1\nname: other\n")
+    (tmp_path / "mine").write_text("version: 1\nname: mine\nrulez: []\n")
+    (tmp_path / "c.yaml").write_text("endpoints:\n  - {name: a, url: http://x}\npolicy: mine\n")
+    flags = refused("--upstream", "http://x", "--policy", "mine", folder=tmp_path)
+    assert "mine:3: $.rulez: unknown key 'rulez'" in flags
+    assert refused("--config", "../c.yaml", folder=tmp_path / "here").endswith(flags.partition("$")[2])
+    assert policy_in(tmp_path, "strict") == "strict"
+    assert policy_in(tmp_path, "strict.yaml") == str(tmp_path / "strict.yaml")
+    assert policy_in(Path("elsewhere"), str(tmp_path / "mine")) == str(tmp_path / "mine")

@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 from toy_detectors import TOYS
 
-from safety.detectors.registry import build
 from safety.errors import PolicyError, SafetyError
 from safety.guard import Guard
-from safety.policy.cases import Case, Ended, require, run_cases, segments_of
+from safety.policy.cases import Case, Ended, require, run_cases
+from safety.policy.detectors import build
 from safety.policy.file import policy_from_text
 from safety.types import Action, Exchange, Origin, Segment, Stage
+from safety.wire.plain import segments_of
 
 POLICY = """version: 1
 rules:
@@ -98,3 +99,20 @@ def test_at_output_only_the_models_texts_are_judged():
     ]
     whole = replace(case, stage=Stage.INPUT).exchange()
     assert (len(whole.segments), whole.context) == (8, ())
+
+
+def test_texts_are_read_as_the_doors_read_them():
+    text = "What is this? <extract>an attack</extract>"
+    policy = POLICY + "documents: {tags: [extract]}\n"
+    loaded = policy_from_text(
+        f"""{policy}tests:
+  - {{name: prompt, prompt: {text!r}, expect: allow, rules: watch, not_rules: user}}
+  - {{name: segment, segments: [{{origin: user, text: {text!r}}}], expect: allow, rules: watch}}
+""",
+        registry=TOYS,
+    )
+    with Guard(loaded.policy, build(loaded.policy, TOYS)) as guard:
+        require(run_cases(guard.check, loaded.cases))
+        checked = guard.check_prompt(text)
+    assert loaded.cases[0].exchange().segments == checked.exchange.segments
+    assert [s.origin for s in checked.exchange.segments] == [Origin.USER, Origin.DOCUMENT]

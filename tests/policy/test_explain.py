@@ -1,12 +1,12 @@
 import pytest
 from toy_detectors import TOYS
 
-from safety.detectors.registry import build
 from safety.guard import Guard
-from safety.policy.cases import segments_of
+from safety.policy.detectors import build
 from safety.policy.explain import conclusion, explain, not_run
 from safety.policy.file import policy_from_text
 from safety.types import Exchange, Stage
+from safety.wire.plain import segments_of
 
 
 def story(rules: str, more: str = "", stage: Stage = Stage.INPUT, **texts):

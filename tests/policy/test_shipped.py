@@ -2,9 +2,10 @@
 
 import pytest
 
-from safety.detectors.registry import build, built_in, needed
+from safety.detectors.registry import built_in
 from safety.guard import Guard
 from safety.policy.cases import require, run_cases
+from safety.policy.detectors import build, needed
 from safety.policy.file import load_policy
 from safety.policy.layers import SHIPPED, shipped_folder
 from safety.policy.model import Mode, StreamMode

@@ -27,6 +27,7 @@ class Outer:
     named: Mapping[str, Inner] = field(default_factory=dict)
     paths: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     text: str = ""
+    maybe: str | Path | None = None
 
 
 ADAPTER = TypeAdapter(Outer)
@@ -92,16 +93,16 @@ def test_find_stops_where_the_tree_ends():
 
 
 def test_only_paths_are_said_to_be_paths():
-    node = parse("text: t\nkind: a\npaths: {x: [p, q]}\n", "f", Path(), Problems())
+    node = parse("text: t\nkind: a\npaths: {x: [p, q]}\nmaybe: m\n", "f", Path(), Problems())
     seen = []
 
-    def put(text: Node, keys, declared):
-        seen.append((keys, declared))
-        return Node(f"/{text.value}", text.place) if declared else text
+    def put(text: Node, must):
+        seen.append((text.value, must))
+        return Node(f"/{text.value}", text.place)
 
     moved = rewritten(ADAPTER.json_schema(), node, put)
-    assert plain(moved) == {"text": "t", "kind": "a", "paths": {"x": ["/p", "/q"]}}
-    assert seen == [(("text",), False), (("kind",), False), (("paths", "x"), True), (("paths", "x"), True)]
+    assert plain(moved) == {"text": "t", "kind": "a", "paths": {"x": ["/p", "/q"]}, "maybe": "/m"}
+    assert seen == [("p", True), ("q", True), ("m", False)]
 
 
 def test_nothing_is_near_what_is_far():

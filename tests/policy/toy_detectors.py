@@ -59,11 +59,11 @@ class Length(Detector):
         characters: int | None = None
         messages: int | None = None
         tokens: int | None = None
-        tokenizer: str | None = None
+        tokenizer: str | Path | None = None
         message_overhead: int = 0
 
     name = "limits"
-    categories = ("limit",)
+    categories = ("limit.characters",)
 
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [self._in(e) for e in batch]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from guards import guard_of
+from guards import POLICY, guard_of
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from safety.errors import Blocked, SafetyError
 from safety.events.memory import MemoryLog
 from safety.protection.decorator import protect
-from safety.protection.values import CannotRewrite, answer_text, document_texts, edited_messages
+from safety.protection.values import answer_text, edited_messages
 from safety.types import DocumentMarks, Edit, Span, Verdict
 from safety.wire.openai import OpenAICodec
 from safety.wire.plain import messages_exchange
+from safety.wire.values import CannotRewrite
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,19 @@ def test_what_cannot_be_rewritten_is_blocked(document: Any) -> None:
     with pytest.raises(Blocked, match="whose 'text' cannot be set"):
         protect(guard_of(log))(lambda prompt, docs: "fine")("q", [document])
     assert [str(event.action) for event in log.events] == ["block"]
-    assert log.events[0].rules == ("hide", "protect")
+    assert log.events[0].rules == ("protect", "hide")
+
+
+def test_what_cannot_be_rewritten_stays_blocked_when_the_record_fails() -> None:
+    log = MemoryLog()
+    told: list[Verdict] = []
+    guard = guard_of(log, policy=POLICY + "on_error: allow\n")
+    ask = protect(guard, on_verdict=told.append)(lambda prompt, docs: "fine")
+    log.refuse("disk full")
+    with pytest.raises(Blocked, match="whose 'text' cannot be set"):
+        ask("q", [Stubborn()])
+    assert [hit.rule for hit in told[0].deciding] == ["protect"]
+    assert [(o.detector, str(o.ran)) for o in told[0].outcomes][1:] == [("record@1", "failed")]
 
 
 @pytest.mark.parametrize(
@@ -262,9 +275,7 @@ def test_other_answers_through_a_callable() -> None:
         protect(guard, answer=len)(lambda prompt: ["x"])("q")
 
 
-def test_texts_alone() -> None:
-    assert [text.text for text in document_texts(["a", Plain("b")], "docs")] == ["a", "b"]
-    assert document_texts(None, "docs") == []
+def test_the_text_of_an_answer_alone() -> None:
     assert answer_text(Plain("x")).text == "x"
     with pytest.raises(CannotRewrite):
         answer_text(["x"], "".join).put("y")

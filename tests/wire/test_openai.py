@@ -9,7 +9,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from safety.errors import WireError
-from safety.types import Action, DocumentMarks, Edit, Exchange, Finding, Hit, Span, Stage, Verdict
+from safety.types import Action, DocumentMarks, Edit, Exchange, Finding, Hit, Origin, Span, Stage, Verdict
 from safety.wire.codec import Refusal, Request
 from safety.wire.openai import OpenAICodec
 
@@ -267,6 +267,23 @@ def test_what_is_no_completion_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(WireError) as caught:
         CODEC.read_response(body, request())
     assert (caught.value.code, caught.value.status) == (code, 502)
+
+
+def test_every_string_of_an_error_is_judged() -> None:
+    body = b'{"error": {"message": "Hello \\u2713", "code": 7, "type": "t", "param": ""}, "detail": ["x"]}'
+    exchange = CODEC.read_error(body, request())
+    found = [(segment.path, segment.origin, segment.text) for segment in exchange.segments]
+    assert found == [
+        ("/error/message", Origin.ASSISTANT, "Hello \u2713"),
+        ("/error/type", Origin.ASSISTANT, "t"),
+        ("/detail/0", Origin.ASSISTANT, "x"),
+    ]
+    assert (exchange.id, exchange.stage, exchange.labels["model"]) == ("ev-1", Stage.OUTPUT, "phi-4")
+    assert exchange.context == request().exchange.segments
+    assert CODEC.apply(body, [Edit(Span("/error/message", 0, 5), "[X]")]) == body.replace(b"Hello", b"[X]")
+    assert CODEC.read_error(b"", request()).segments == ()
+    with pytest.raises(WireError, match="not JSON"):
+        CODEC.read_error(b"<html>Hello</html>", request())
 
 
 def test_a_redacted_answer_keeps_no_copy_of_the_text() -> None:
