@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from safety.detectors.registry import build, built_in
+from safety.detectors.registry import built_in
 from safety.events.memory import MemoryLog
 from safety.guard import Guard
+from safety.policy.detectors import build
 from safety.policy.file import policy_from_text
 
 POLICY = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -11,15 +12,17 @@ from fastapi import FastAPI
 from upstreams import Script, ScriptedUpstream
 
 from safety.detectors.base import Detector
-from safety.detectors.registry import build, load_registry
+from safety.detectors.registry import load_registry
 from safety.events.event import Event
 from safety.events.memory import MemoryLog
 from safety.events.recorder import Recorder
 from safety.guard import Guard
+from safety.policy.detectors import build
 from safety.policy.file import policy_from_text
 from safety.server.proxy import Proxy, Settings
 from safety.server.run import Background
 from safety.server.upstream import Endpoint
+from safety.wire.codec import Codec
 from safety.wire.openai import OpenAICodec
 
 POLICY = """
@@ -45,6 +48,13 @@ class Rig:
     @property
     def url(self) -> str:
         return self.proxy.url
+
+    def raw(self, data: bytes) -> bytes:
+        """What comes back for these bytes until the proxy closes the connection."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as sock:
+            sock.sendall(data)
+            return b"".join(iter(lambda: sock.recv(65536), b""))
 
     def events(self, count: int) -> list[Event]:
         """The events, once there are ``count``: an observed stream is judged after it has left."""
@@ -76,6 +86,7 @@ class RigMaker:
         recorder: Recorder | None = None,
         url: str | None = None,
         guard: Guard | None = None,
+        codec: Codec | None = None,
         **settings: Any,
     ) -> Rig:
         upstream = self._stack.enter_context(ScriptedUpstream(script))
@@ -83,7 +94,7 @@ class RigMaker:
         judge = self._guard(policy, detectors, guard)
         judge.recorder = recorder or log
         endpoint = Endpoint("test", url or upstream.url)
-        proxy = Proxy(lambda: judge, (OpenAICodec(),), Settings((endpoint,), **settings))
+        proxy = Proxy(lambda: judge, (codec or OpenAICodec(),), Settings((endpoint,), **settings))
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:

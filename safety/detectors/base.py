@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from safety.types import Exchange, Finding
 
@@ -33,21 +33,36 @@ class Detector(ABC):
     Class attributes:
         name: the key under ``detectors:`` in a policy.
         version: raise it whenever the same text can get another finding; it is part of the memo's key.
-        categories: every category it can emit. A root (``pii``) covers all below it.
+        categories: every category it can emit, each to its last part (``pii.IBAN_CODE``): a rule that names
+            anything else is refused. What the options leave of them is ``categories_of``.
         scope: see ``Scope``.
         dear: true when a call costs milliseconds; it then gets a worker of its own.
+        uses: the names of other detectors that it wants to ask; see ``make``.
         Options: a frozen dataclass with defaults; the policy's ``detectors.<name>`` is checked against it.
     """
 
     name: ClassVar[str]
     version: ClassVar[str] = "1"
-    categories: ClassVar[tuple[str, ...]]
+    categories: tuple[str, ...]
     scope: ClassVar[Scope] = Scope.SEGMENT
     dear: ClassVar[bool] = False
+    uses: ClassVar[tuple[str, ...]] = ()
     Options: ClassVar[type[Any]] = NoOptions
 
     def __init__(self, options: Any = None) -> None:
         self.options = self.Options() if options is None else options
+        self.categories = self.categories_of(self.options)
+
+    @classmethod
+    def categories_of(cls, options: Any) -> tuple[str, ...]:
+        """The categories it can emit with these options; for most detectors, all it ever can."""
+        return cls.categories
+
+    @classmethod
+    def make(cls, options: Any, others: Mapping[str, Detector]) -> Self:
+        """An instance for a policy. ``others`` are those named in ``uses``, by name, with the options the
+        policy has for them; they use none themselves."""
+        return cls(options)
 
     @property
     def label(self) -> str:

@@ -21,23 +21,18 @@ from typing import Literal, NamedTuple
 import re2
 from ahocorasick_rs import AhoCorasick
 
-from safety.detectors.base import Detector
-from safety.detectors.normalise import View, fold, views
+from safety.detectors.normalise import Reader, ReadingDetector, View, fold
 from safety.detectors.normalise.fold import scrub
+from safety.detectors.text import UNSPACED, encodable, fold_case
 from safety.errors import ConfigError
 from safety.types import Exchange, Finding, Segment
 
 _NAME = re.compile(r"[0-9A-Za-z._~-]{1,64}")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can carry half a character, UTF-8 cannot
 _ASCII_SPACE = dict.fromkeys((*range(0x09, 0x0E), *range(0x1C, 0x20)), " ")  # what str.isspace takes
 _ODD_SPACE = re.compile(r"[^\S ]")
 _SPACES = re.compile("  +")
 _SPELLED = re2.compile(r"(?:^|[^\pL\pN])([\pL\pN](?:[\s.\-_*|/,·•~+=:]{1,3}[\pL\pN]){2,})(?:$|[^\pL\pN])")
-# Scripts written without spaces, and Korean, which hangs particles on words: a word may begin anywhere.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u31ff\u3400-\u4dbf"
-    "\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]"
-)
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class ListOptions:
 
     terms: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
     case: Literal["ignore", "match"] = "ignore"
     whole_words: bool = True
     normalised: bool = True
@@ -84,7 +79,7 @@ class Match(NamedTuple):
     view: str = ""
 
 
-class Blocklist(Detector):
+class Blocklist(ReadingDetector):
     """Findings ``blocklist.<list>``, one per place and list; of nested ones the widest."""
 
     name = "blocklist"
@@ -92,8 +87,8 @@ class Blocklist(Detector):
     Options = BlocklistOptions
     options: BlocklistOptions
 
-    def __init__(self, options: BlocklistOptions | None = None) -> None:
-        super().__init__(options)
+    def __init__(self, options: BlocklistOptions | None = None, *, reader: Reader | None = None) -> None:
+        super().__init__(options, reader=reader)
         problems: list[str] = []
         terms, patterns = _entries(self.options, problems)
         self._exact = Terms(_with_case(terms, "match"), lambda entry: (entry.text,))
@@ -106,6 +101,10 @@ class Blocklist(Detector):
         if problems:
             raise ConfigError("; ".join(problems))
 
+    @classmethod
+    def categories_of(cls, options: BlocklistOptions) -> tuple[str, ...]:
+        return tuple(f"blocklist.{name}" for name in options.lists)
+
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [
             [finding for segment in exchange.segments for finding in self._findings(segment)]
@@ -116,7 +115,7 @@ class Blocklist(Detector):
         return self._prefixes.open_at(text)
 
     def _findings(self, segment: Segment) -> Iterator[Finding]:
-        for match in widest(self._matches(_encodable(segment.text))):
+        for match in widest(self._matches(encodable(segment.text))):
             yield Finding(
                 self.name,
                 f"{self.name}.{match.entry.list}",
@@ -135,7 +134,7 @@ class Blocklist(Detector):
             yield from self._disguises(text, folded)
 
     def _disguises(self, text: str, folded: str) -> Iterator[Match]:
-        readings = views(text)
+        readings = self.reader.read(text).whole()
         yield from self._spelled_out(readings[0], text)
         for view in readings:
             if view.text == folded:
@@ -166,7 +165,7 @@ def _entries(options: BlocklistOptions, problems: list[str]) -> tuple[list[Entry
                 f"lists: {name!r} is no name: allowed are 1 to 64 letters, digits, '.', '_', '~' and '-'"
             )
         for number, term in enumerate((*one.terms, *_read(name, one.files, problems))):
-            text = Squeezed(_encodable(term.strip())).text
+            text = Squeezed(encodable(term.strip())).text
             if text:
                 terms.append(Entry(name, f"term {number}", text, one))
             else:
@@ -175,10 +174,10 @@ def _entries(options: BlocklistOptions, problems: list[str]) -> tuple[list[Entry
     return terms, patterns
 
 
-def _read(name: str, files: Iterable[str], problems: list[str]) -> Iterator[str]:
+def _read(name: str, files: Iterable[Path], problems: list[str]) -> Iterator[str]:
     for file in files:
         try:
-            lines = Path(file).read_text("utf-8-sig").splitlines()
+            lines = file.read_text("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"lists.{name}.files: {file} cannot be read ({error}): allowed is UTF-8 text")
         else:
@@ -196,28 +195,11 @@ def _disguised_keys(entry: Entry) -> tuple[str, ...]:
 
 
 def _case_fits(entry: Entry, excerpt: str) -> bool:
-    if entry.options.case == "ignore":
-        return True
-    return _letters(entry.text) in _letters(scrub(excerpt))
+    return entry.options.case == "ignore" or _letters(entry.text) in _letters(scrub(excerpt))
 
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
-
-
-def _encodable(text: str) -> str:
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
-def fold_case(text: str) -> str:
-    """Case folding that keeps every code point in its place: those that fold to two keep their lower case."""
-    folded = text.casefold()  # never shortens
-    return folded if len(folded) == len(text) else "".join(map(_fold_one, text))
-
-
-def _fold_one(char: str) -> str:
-    folded = char.casefold()
-    return folded if len(folded) == 1 else char.lower()[0]
 
 
 class Squeezed:

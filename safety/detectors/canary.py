@@ -21,8 +21,9 @@ from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote
 
-from safety.detectors.base import Detector, Scope
-from safety.detectors.normalise import View, views
+from safety.detectors.base import Scope
+from safety.detectors.normalise import ReadingDetector, View
+from safety.detectors.text import common_prefix
 from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
 
 DIGITS = 16  # random hex digits of a canary
@@ -66,6 +67,13 @@ class Token(NamedTuple):
     planted: Span | None = None
 
 
+class Place(NamedTuple):
+    """``text[start:end]``."""
+
+    start: int
+    end: int
+
+
 class Shown(NamedTuple):
     """``[start, end)`` of a squeezed text shows ``digits`` of a token's characters, in this manner."""
 
@@ -76,17 +84,18 @@ class Shown(NamedTuple):
 
 
 def plant(seed: str | None = None) -> str:
-    """A canary, ``cnry-<16 hex>-<4 hex>``. The same for the same ``seed``, so that a prompt stays the same
-    between restarts (the seed must be secret); without one, random."""
+    """A canary, ``cnry-<16 hex>-<4 hex>``, to put anywhere in a system prompt: answers that show it are
+    found. The same for the same ``seed``, so that a prompt stays the same between restarts (the seed must be
+    secret); without one, random."""
     digits = secrets.token_hex(DIGITS // 2) if seed is None else _digest(seed, "seed", DIGITS)
     return f"cnry-{digits}-{_check(digits)}"
 
 
-def planted(text: str) -> Iterator[tuple[int, int]]:
+def planted(text: str) -> Iterator[Place]:
     """Where ``text`` holds canaries that ``plant`` made."""
     for found in _FORM.finditer(text):
         if found[2] == _check(found[1]):
-            yield found.span()
+            yield Place(*found.span())
 
 
 def _check(digits: str) -> str:
@@ -98,7 +107,7 @@ def _digest(text: str, purpose: str, digits: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=digits // 2, person=key).hexdigest()
 
 
-class Canary(Detector):
+class Canary(ReadingDetector):
     """Finding ``canary``: score 1 for a whole token, 0.9 for a part; ``support`` is where it was planted."""
 
     name = "canary"
@@ -117,11 +126,20 @@ class Canary(Detector):
             starts += [at for at in tail if token.lower().startswith(text[at:].lower())]
         return min(starts, default=None)
 
+    def find(self, text: str) -> Iterator[Place]:
+        """Where a system prompt holds canaries, those of the options among them."""
+        yield from planted(text)
+        reading = Reading(text)
+        for token in map(_squeeze, self.options.tokens):
+            at = reading.squeezed.find(token)
+            if at >= 0:
+                yield Place(*reading.original(at, at + len(token)))
+
     def _findings(self, exchange: Exchange) -> Iterator[Finding]:
         judged = [segment for segment in exchange.segments if self._judges(exchange.stage, segment)]
         tokens = tuple(self._tokens(exchange)) if judged else ()
         for segment in judged if tokens else ():
-            yield from _shown(segment, tokens)
+            yield from _shown(segment, tokens, self.reader.read(segment.text).whole())
 
     def _judges(self, stage: Stage, segment: Segment) -> bool:
         if stage is Stage.OUTPUT:
@@ -159,19 +177,19 @@ class Reading:
         return (low, high) if self._view is None else self._view.original(low, high)
 
 
-def _readings(text: str) -> Iterator[Reading]:
+def _readings(text: str, views: Sequence[View]) -> Iterator[Reading]:
     plain = Reading(text)
     yield plain
-    for view in views(text):
+    for view in views:
         reading = Reading(view.text, view.kind, view)
         if reading.squeezed != plain.squeezed:
             yield reading
 
 
-def _shown(segment: Segment, tokens: Sequence[Token]) -> Iterator[Finding]:
+def _shown(segment: Segment, tokens: Sequence[Token], views: Sequence[View]) -> Iterator[Finding]:
     """One finding per place and token: what several readings show is told as the first of them has it."""
     told = [bytearray(len(segment.text)) for _ in tokens]
-    for reading in _readings(segment.text):
+    for reading in _readings(segment.text, views):
         for token, covered in zip(tokens, told, strict=True):
             for shown in _search(reading.squeezed, token):
                 start, end = reading.original(shown.start, shown.end)
@@ -221,18 +239,11 @@ def _pieces(text: bytes, spelling: bytes, low: int, high: int, shortest: int) ->
         window = spelling[first : first + shortest]
         at = text.find(window)
         while at >= 0:
-            before = _common(text[max(at - first, 0) : at][::-1], spelling[:first][::-1])
-            after = _common(text[at : at + len(spelling) - first], spelling[first:])
+            before = common_prefix(text[max(at - first, 0) : at][::-1], spelling[:first][::-1])
+            after = common_prefix(text[at : at + len(spelling) - first], spelling[first:])
             pieces.add((at - before, at + after, first - before))
             at = text.find(window, at + after)
     return pieces
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """How many characters they have in common at their beginning."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
 
 
 # What an answer makes of a canary that was planted in the system prompt.

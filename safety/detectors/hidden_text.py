@@ -18,8 +18,8 @@ from itertools import islice
 
 import re2
 
-from safety.detectors.base import Detector, Scope
-from safety.detectors.normalise import View, read
+from safety.detectors.base import Scope
+from safety.detectors.normalise import Reading, ReadingDetector, View
 from safety.detectors.normalise.characters import FLAG, LOOK_ALIKES, VARIATION, ZERO_WIDTH
 from safety.detectors.normalise.patterns import PatternSet
 from safety.types import Exchange, Finding, Origin, Segment
@@ -27,6 +27,10 @@ from safety.types import Exchange, Finding, Origin, Segment
 MIN_SCORE = 0.2  # weaker suspicions are not reported
 MAX_PLACES = 64  # findings of one kind in one segment; the last one then covers the rest
 DETAIL = 200  # code points of hidden text that are quoted
+KINDS = (
+    *("tag_characters", "variation_selectors", "zero_width", "soft_hyphens", "bidi", "confusables"),
+    *("encoded", "unread", "invisible_html"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,21 @@ class _Hidden:
     says: str = ""
 
 
-class HiddenText(Detector):
+class HiddenText(ReadingDetector):
     """Finds smuggled text."""
 
     name = "hidden_text"
-    categories = ("hidden_text",)
+    categories = tuple(f"hidden_text.{kind}" for kind in KINDS)
     scope = Scope.SEGMENT
 
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [
-            [self._finding(segment, hidden) for segment in exchange.segments for hidden in _hidden(segment)]
+            [
+                self._finding(segment, hidden)
+                for segment in exchange.segments
+                if segment.origin is not Origin.SYSTEM
+                for hidden in _hidden(segment.text, self.reader.read(segment.text))
+            ]
             for exchange in batch
         ]
 
@@ -64,11 +73,8 @@ class HiddenText(Detector):
         )
 
 
-def _hidden(segment: Segment) -> Iterator[_Hidden]:
-    if segment.origin is Origin.SYSTEM:
-        return
-    text = segment.text
-    found: list[Iterator[_Hidden]] = [_encoded(text)]
+def _hidden(text: str, reading: Reading) -> Iterator[_Hidden]:
+    found: list[Iterator[_Hidden]] = [_encoded(text, reading)]
     if not text.isascii():
         present = _PRESENT.match(text.encode("utf-8", "surrogatepass"))
         found += [_INVISIBLE_CHECKS[check][1](text) for check in sorted(present)]
@@ -203,8 +209,7 @@ _NEEDLESS = re2.compile(
 )
 
 
-def _encoded(text: str) -> Iterator[_Hidden]:
-    reading = read(text)
+def _encoded(text: str, reading: Reading) -> Iterator[_Hidden]:
     if reading.cut:
         yield _Hidden("unread", 0, len(text), 0.5, f"bounds reached: {', '.join(reading.cut)}")
     for view in reading.views[1:]:

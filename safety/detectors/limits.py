@@ -8,17 +8,21 @@ pass that the model then cuts off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 from safety.detectors.base import Detector, Scope
+from safety.detectors.text import encodable
 from safety.errors import ConfigError, MissingExtra
 from safety.types import Exchange, Finding, Segment, Stage
 
+_MESSAGE = re.compile(r"/messages/\d+(?![^/])|/prompt\Z")
 # What NFKC, which some tokenizers apply, can make of a byte: U+FDFA, 3 bytes, becomes 33.
 WORST_EXPANSION = 11
+Count = Callable[[Sequence[Segment]], int]
 TOKENIZERS = "the path of a tokenizer.json, a folder that holds one, or a Hugging Face hub name"
 
 
@@ -34,7 +38,7 @@ class LimitsOptions:
     characters: int | None = None
     messages: int | None = None
     tokens: int | None = None
-    tokenizer: str | None = None
+    tokenizer: str | Path | None = None
     message_overhead: int = 0
 
     def __post_init__(self) -> None:
@@ -54,10 +58,23 @@ class Limits(Detector):
     """Findings ``limit.characters``, ``limit.messages`` and ``limit.tokens``, of the whole exchange."""
 
     name = "limits"
-    categories = ("limit",)
+    categories = ("limit.characters", "limit.messages", "limit.tokens")
     scope = Scope.EXCHANGE
     Options = LimitsOptions
     options: LimitsOptions
+
+    def __init__(self, options: LimitsOptions | None = None) -> None:
+        """Reads the tokenizer, if tokens are limited; raises as ``load_counter`` does."""
+        super().__init__(options)
+        chosen = self.options
+        limits: list[tuple[str, int | None, Count]] = [
+            ("characters", chosen.characters, _characters),
+            ("messages", chosen.messages, _messages),
+        ]
+        if chosen.tokens is not None:
+            count = partial(_tokens, load_counter(str(chosen.tokenizer)), chosen)
+            limits.append(("tokens", chosen.tokens, count))
+        self._limits = [(unit, limit, count) for unit, limit, count in limits if limit is not None]
 
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [list(self._findings(exchange)) for exchange in batch]
@@ -65,42 +82,28 @@ class Limits(Detector):
     def _findings(self, exchange: Exchange) -> Iterator[Finding]:
         if exchange.stage is not Stage.INPUT:
             return
-        segments = exchange.segments
-        for unit, limit, count in (
-            ("characters", self.options.characters, _characters),
-            ("messages", self.options.messages, _messages),
-            ("tokens", self.options.tokens, self._tokens),
-        ):
-            used = 0 if limit is None else count(segments)
-            if limit is not None and used > limit:
+        for unit, limit, count in self._limits:
+            used = count(exchange.segments)
+            if used > limit:
                 yield Finding(self.name, f"limit.{unit}", evidence=f"{used} of {limit} {unit}")
 
-    def _tokens(self, segments: Sequence[Segment]) -> int:
-        """The tokens of ``segments``, or a bound above them where that already keeps within the limit."""
-        texts = [_encodable(segment.text) for segment in segments]
-        overhead = self.options.message_overhead * _messages(segments)
-        bound = overhead + sum(most_tokens(text) for text in texts)
-        if bound <= (self.options.tokens or 0):
-            return bound
-        return overhead + sum(self._count(text) for text in texts)
 
-    @cached_property
-    def _count(self) -> Callable[[str], int]:
-        return load_counter(self.options.tokenizer or "")
-
-
-def _characters(segments: Iterable[Segment]) -> int:
+def _characters(segments: Sequence[Segment]) -> int:
     return sum(len(segment.text) for segment in segments)
 
 
-def _messages(segments: Iterable[Segment]) -> int:
-    return len({message_path(segment.path) for segment in segments})
+def _messages(segments: Sequence[Segment]) -> int:
+    """How many of ``/messages/…`` there are, however many parts they have; a plain prompt is one. Documents
+    and tool definitions beside the messages are none."""
+    return len({found[0] for segment in segments if (found := _MESSAGE.match(segment.path))})
 
 
-def message_path(path: str) -> str:
-    """``/messages/3/content/0/text`` -> ``/messages/3``; a path that is no item of a list stays as it is."""
-    parts = path.split("/")
-    return "/".join(parts[:3]) if len(parts) > 3 and parts[2].isdigit() else path
+def _tokens(count: Callable[[str], int], options: LimitsOptions, segments: Sequence[Segment]) -> int:
+    """The tokens of ``segments``, or a bound above them where that already keeps within the limit."""
+    texts = [encodable(segment.text) for segment in segments]
+    overhead = options.message_overhead * _messages(segments)
+    bound = overhead + sum(map(most_tokens, texts))
+    return bound if bound <= (options.tokens or 0) else overhead + sum(map(count, texts))
 
 
 def most_tokens(text: str) -> int:
@@ -108,11 +111,6 @@ def most_tokens(text: str) -> int:
     some put in front."""
     size = len(text.encode())
     return 1 + (size if text.isascii() else size * WORST_EXPANSION)
-
-
-def _encodable(text: str) -> str:
-    """Lone surrogates, which JSON can carry and tokenizers cannot read, become question marks."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def load_counter(tokenizer: str) -> Callable[[str], int]:
@@ -162,5 +160,4 @@ NEGATIVES: tuple[tuple[LimitsOptions, tuple[str, ...]], ...] = (
     (LimitsOptions(characters=10), ("12345", "12345")),
     (LimitsOptions(characters=2), ("💥💥",)),
     (LimitsOptions(messages=2), ("x" * 100_000, "y")),
-    (LimitsOptions(tokens=100, tokenizer="/not/opened/for/less"), ("x" * 99,)),
 )

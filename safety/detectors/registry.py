@@ -1,22 +1,20 @@
-"""Which detectors are installed, and which of them a policy needs.
+"""Which detectors are installed.
 
 One table for built-ins and third-party packages: a package enters its detector under the entry-point group
 ``safety.detectors``, and the built-ins are entry points of the same kind. A name belongs to one owner. An
 entry that cannot be used is kept with the reason: it stops the policies that need it and no others.
 
-It does not read policies (it asks one only for its rules and detector entries) and does not run detectors.
+It knows nothing of policies (``policy.detectors`` builds what one needs) and runs no detectors.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol
 
 from safety.detectors.base import Detector
-from safety.errors import ConfigError, PolicyError
+from safety.errors import ConfigError
 
 GROUP = "safety.detectors"
 OWNER = "content-safety-layer"
@@ -34,35 +32,7 @@ BUILT_IN = tuple(
         ("limits", "Limits"),
     )
 )
-# Rules may speak of these before a detector for them is installed; loading such a policy is refused.
-HARM = ("hate", "sexual", "violence", "self_harm")
 RESERVED = ("enabled", "timeout", "on_error")  # keys beside a detector's own options in a policy
-
-
-class _When(Protocol):
-    @property
-    def categories(self) -> Sequence[str]: ...
-
-
-class _Rule(Protocol):
-    @property
-    def when(self) -> _When: ...
-
-
-class _Config(Protocol):
-    @property
-    def options(self) -> Any: ...
-    @property
-    def enabled(self) -> bool: ...
-
-
-class Wanting(Protocol):
-    """What ``build`` asks of a policy."""
-
-    @property
-    def rules(self) -> Sequence[_Rule]: ...
-    @property
-    def detectors(self) -> Mapping[str, _Config]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +54,6 @@ class Registry:
     def names(self) -> tuple[str, ...]:
         """The names of the usable detectors, sorted."""
         return tuple(sorted(self.entries))
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """Every category that some detector can find, sorted."""
-        return tuple(sorted({c for entry in self.entries.values() for c in entry.detector.categories}))
-
-    def find(self, category: str) -> tuple[str, ...]:
-        """The names of the detectors that can find ``category`` or something below it; ``*`` for all."""
-        return tuple(
-            name
-            for name in self.names
-            if category == "*" or any(_related(category, c) for c in self.entries[name].detector.categories)
-        )
-
-    def nearest(self, category: str) -> str | None:
-        """The known category that ``category`` was probably meant to be."""
-        close = difflib.get_close_matches(category, (*self.categories, *HARM), n=1)
-        return close[0] if close else None
-
-
-def _related(wanted: str, known: str) -> bool:
-    return wanted == known or wanted.startswith(known + ".") or known.startswith(wanted + ".")
 
 
 def load_registry() -> Registry:
@@ -171,42 +119,3 @@ def _flaw(name: str, loaded: object) -> str:
     if taken := sorted({option.name for option in fields(loaded.Options)} & set(RESERVED)):
         return f"its option {taken[0]!r} is a key of every detector in a policy: name it otherwise"
     return ""
-
-
-def needed(policy: Wanting, registry: Registry) -> tuple[str, ...]:
-    """The names of the detectors that some rule needs and that are not switched off, sorted."""
-    wanted = {name for rule in policy.rules for c in rule.when.categories for name in registry.find(c)}
-    off = {name for name, config in policy.detectors.items() if not config.enabled}
-    return tuple(sorted(wanted - off))
-
-
-def build(policy: Wanting, registry: Registry) -> tuple[Detector, ...]:
-    """The detectors that some rule of ``policy`` needs, built with its options, by name.
-
-    ``PolicyError`` for a category that no installed detector finds and for options that a detector
-    refuses.
-    """
-    wanted = dict.fromkeys(category for rule in policy.rules for category in rule.when.categories)
-    problems = [absent(category, registry) for category in wanted if not registry.find(category)]
-    problems += registry.broken.values() if problems else ()
-    built: list[Detector] = []
-    for name in needed(policy, registry):
-        config = policy.detectors.get(name)
-        try:
-            built.append(registry.entries[name].detector(None if config is None else config.options))
-        except (ValueError, OSError, ConfigError) as error:
-            problems.append(f"$.detectors.{name}: {error}")
-    if problems:
-        raise PolicyError(tuple(problems))
-    return tuple(built)
-
-
-def absent(category: str, registry: Registry) -> str:
-    """Why no detector finds ``category``, and what there is instead."""
-    nearest = registry.nearest(category)
-    if category.partition(".")[0] in HARM:
-        wrong = f"no installed detector finds '{category}'"
-    else:
-        wrong = f"unknown category '{category}'" + (f", did you mean '{nearest}'?" if nearest else "")
-    broken = f" (not usable: {', '.join(sorted(registry.broken))})" if registry.broken else ""
-    return f"{wrong}: installed detectors find {', '.join(registry.categories) or 'nothing'}{broken}"

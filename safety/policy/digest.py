@@ -16,7 +16,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from safety.detectors.registry import Registry, needed
+from safety.detectors.registry import Registry
+from safety.policy.detectors import involved, options_of
 from safety.policy.model import DetectorConfig, Policy
 
 
@@ -29,13 +30,11 @@ def digest(policy: Policy, registry: Registry, files: Iterable[Path] = ()) -> st
 
 
 def _effective(policy: Policy, registry: Registry) -> Policy:
-    """The policy with exactly the detectors that run, each with its full options."""
+    """The policy with exactly the detectors that matter, each with its full options."""
     used = {}
-    for name in needed(policy, registry):
+    for name in involved(policy, registry):
         config = policy.detectors.get(name, DetectorConfig(name))
-        if config.options is None:
-            config = replace(config, options=registry.entries[name].detector.Options())
-        used[name] = config
+        used[name] = replace(config, options=options_of(name, policy.detectors, registry), place="")
     return replace(policy, name="", digest="", detectors=used)
 
 

@@ -6,7 +6,7 @@ run detectors, and has no clock: an exception that has expired still loads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 import re2
 from pydantic import TypeAdapter
 
-from safety.detectors.registry import Registry, absent, load_registry
+from safety.detectors.registry import Registry, load_registry
 from safety.errors import PolicyError
-from safety.policy.cases import Case, segments_of
+from safety.policy.cases import Case
+from safety.policy.detectors import Catalogue
 from safety.policy.digest import digest
 from safety.policy.layers import Reading, locate, read_file, read_source
 from safety.policy.model import (
@@ -35,7 +36,8 @@ from safety.policy.options import detector_configs
 from safety.policy.shape import CaseShape, ExceptionShape, PolicyShape, RuleShape
 from safety.policy.source import Node, Place, Problems
 from safety.policy.validate import unknown, validated
-from safety.types import Action, DocumentMarks, Segment, Stage
+from safety.types import Action, DocumentMarks, Stage
+from safety.wire.plain import segments_of, text_segments
 
 _POLICY = TypeAdapter(PolicyShape)
 _COUNTED: Mapping[str, type] = {
@@ -90,15 +92,18 @@ def _loaded(tree: Node | None, reading: Reading, name: str, registry: Registry |
     registry = load_registry() if registry is None else registry
     tree = _with_limits(tree)
     shape = validated(_POLICY, tree, problems)
-    detectors = dict(detector_configs(_entry(tree, "detectors"), registry, reading))
+    written = _entry(tree, "detectors")
+    detectors = dict(detector_configs(written, registry, reading))
+    unread = written.entries.keys() - detectors
     exceptions = tuple(_exceptions(tree, shape, problems))
-    _check_names(tree, registry, problems)
+    _check_names(tree, Catalogue.of(detectors, registry), problems, unread)
     if problems.found or shape is None:
         raise UnusablePolicy(problems.lines(), tuple(reading.files))
     policy = _policy(shape, detectors, exceptions, name)
     policy = replace(policy, digest=digest(policy, registry, reading.files))
     places = _entry(tree, "tests").items
-    cases = tuple(_case(case, node.place) for case, node in zip(shape.tests, places, strict=True))
+    marks = policy.documents
+    cases = tuple(_case(case, node.place, marks) for case, node in zip(shape.tests, places, strict=True))
     return LoadedPolicy(policy, cases, tuple(dict.fromkeys(reading.files)))
 
 
@@ -147,16 +152,22 @@ def _with_limits(tree: Node) -> Node:
 # ---- names that must exist
 
 
-def _check_names(tree: Node, registry: Registry, problems: Problems) -> None:
+def _check_names(tree: Node, catalogue: Catalogue, problems: Problems, unread: Set[str]) -> None:
+    """``unread`` are detectors whose options are wrong: what they would find is not known."""
     rules = _entry(tree, "rules").items
     ids = [str(_entry(rule, "id").value) for rule in rules] + [ON_ERROR]
     exceptions, tests = _entry(tree, "exceptions").items, _entry(tree, "tests").items
     categories = [_entry(rule, "when", "category") for rule in rules]
     categories += [_entry(exception, "categories") for exception in exceptions]
-    unfound = [n for c in categories for n in _texts(c) if not registry.find(str(n.value))]
+    unfound = [
+        node
+        for category in categories
+        for node in _texts(category)
+        if not catalogue.find(str(node.value)) and catalogue.leaving_out(str(node.value)) not in unread
+    ]
     for node in unfound:
-        problems.add(node.place, absent(str(node.value), registry))
-    for reason in registry.broken.values() if unfound else ():
+        problems.add(node.place, catalogue.absent(str(node.value)))
+    for reason in catalogue.registry.broken.values() if unfound else ():
         problems.add(tree.place, f"{reason}: repair or uninstall it")
     named = [_entry(item, key) for item in (*exceptions, *tests) for key in ("rules", "not_rules")]
     for node in (text for holder in named for text in _texts(holder)):
@@ -238,21 +249,22 @@ def _exemption(shape: ExceptionShape, pattern: Pattern | None) -> Exemption:
     )
 
 
-def _case(shape: CaseShape, place: Place) -> Case:
+def _case(shape: CaseShape, place: Place, marks: DocumentMarks) -> Case:
     segments = segments_of(
         system=shape.system,
         prompt=shape.prompt,
         documents=shape.documents,
         tool_results=shape.tool_results,
         answer=shape.answer,
+        marks=marks,
     )
-    more = tuple(Segment(f"/segments/{i}", s.origin, s.text) for i, s in enumerate(shape.segments))
-    stage = shape.stage or (Stage.INPUT if shape.answer is None else Stage.OUTPUT)
+    for i, one in enumerate(shape.segments):
+        segments += tuple(text_segments(f"/segments/{i}", one.origin, one.text, marks))
     return Case(
         name=shape.name,
         place=f"{place.file}:{place.line}",
-        stage=stage,
-        segments=segments + more,
+        stage=shape.stage or (Stage.INPUT if shape.answer is None else Stage.OUTPUT),
+        segments=segments,
         expect=Action.parse(shape.expect),
         would=None if shape.would is None else Action.parse(shape.would),
         rules=tuple(shape.rules),

@@ -44,7 +44,7 @@ class Mode(StrEnum):
 
 class StreamMode(StrEnum):
     """``BUFFERED`` holds all until the end; ``WINDOWED`` holds back to the last judged sentence;
-    ``OBSERVE`` judges alongside and never holds."""
+    ``OBSERVE`` never holds and judges what has left once it is complete, for the record."""
 
     BUFFERED = "buffered"
     WINDOWED = "windowed"
@@ -142,14 +142,15 @@ class Exemption:
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
     """A detector as the policy wants it: its options (an instance of its ``Options``), its own time limit
-    in seconds, and what its failure means; ``None`` takes the policy's. One that is not ``enabled`` is not
-    built, and rules on what it alone finds never fire."""
+    in seconds, and what its failure means; ``None`` takes the policy's. One that is not ``enabled`` does not
+    run, and rules on what it alone finds never fire. ``place`` is where it is written, for messages."""
 
     name: str
     options: Any = None
     timeout: float | None = None
     on_error: Action | None = None
     enabled: bool = True
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

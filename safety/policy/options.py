@@ -1,12 +1,14 @@
 """``detectors:`` of a policy: each entry checked against its detector's own ``Options``.
 
-Files that options name are found relative to the policy file they are written in. Detectors are not built
+Files that options name are found relative to the policy file they are written in: an option of type ``Path``
+is a file that must be there; one of type ``str | Path`` is one if there is such a file or a folder with a
+tokenizer in it. Detectors are not built
 here: what one has against its options when it is built (a pattern that does not compile) is found then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,6 @@ from safety.policy.validate import rewritten, unknown, validated
 from safety.types import Action
 
 _DETECTOR = TypeAdapter(DetectorShape)
-# An option of type ``Path`` is a file. These are texts and files all the same; ``*`` is any key. True: it
-# must be there; False: it may be something else, unless there is such a file or a folder with one.
-_FILES: Mapping[tuple[str, ...], bool] = {
-    ("blocklist", "lists", "*", "files"): True,
-    ("limits", "tokenizer"): False,
-}
 _IN_FOLDER = "tokenizer.json"
 
 
@@ -51,25 +47,16 @@ def _config(name: str, node: Node, registry: Registry, reading: Reading) -> Dete
     common = {key: child for key, child in node.entries.items() if key in RESERVED}
     own = {key: child for key, child in node.entries.items() if key not in RESERVED}
 
-    def place(text: Node, keys: tuple[str, ...], declared: bool) -> Node:
-        must = True if declared else _must_be_file((name, *keys))
-        return text if must is None else _file(text, must, reading)
-
-    found = rewritten(adapter.json_schema(), Node(own, node.place), place)
+    found = rewritten(
+        adapter.json_schema(), Node(own, node.place), lambda text, must: _file(text, must, reading)
+    )
     options = validated(adapter, found, reading.problems, also=RESERVED)
     shape = validated(_DETECTOR, Node(common, node.place), reading.problems)
     if options is None or shape is None:
         return None
     on_error = None if shape.on_error is None else Action.parse(shape.on_error)
-    return DetectorConfig(name, options, shape.timeout, on_error, shape.enabled)
-
-
-def _must_be_file(keys: tuple[str, ...]) -> bool | None:
-    """Whether the option at ``keys`` must name a file; ``None`` if it does not name one at all."""
-    for known, must in _FILES.items():
-        if len(known) == len(keys) and all(k in ("*", key) for k, key in zip(known, keys, strict=True)):
-            return must
-    return None
+    place = f"{node.place.file}:{node.place.line}: {node.place.path}"
+    return DetectorConfig(name, options, shape.timeout, on_error, shape.enabled, place)
 
 
 def _file(node: Node, must: bool, reading: Reading) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -56,7 +56,7 @@ def _detector(
     )
     for inner, schema in options.pop("$defs", {}).items():
         defs[f"{name}.{inner}"] = schema | {"additionalProperties": False}
-    finds = ", ".join(registry.entries[name].detector.categories)
+    finds = ", ".join(_roots(registry.entries[name].detector.categories))
     return {
         "anyOf": [
             {"type": "null"},
@@ -71,10 +71,16 @@ def _detector(
 
 
 def _category(registry: Registry) -> dict[str, Any]:
-    """Every known category by name, anything below one, and anything at all."""
-    known = sorted({part for c in registry.categories for part in (c, c.partition(".")[0])})
-    roots = "|".join(re.escape(category) for category in registry.categories)
-    return {"anyOf": [{"enum": ["*", *known]}, {"type": "string", "pattern": rf"^({roots})\.[^.]"}]}
+    """Every known category and root by name, and ``*``. Below one that is declared without a dot the policy
+    may name its own (``blocklist.<list>``)."""
+    categories = {c for entry in registry.entries.values() for c in entry.detector.categories}
+    known = sorted({*categories, *_roots(categories)})
+    named = "|".join(sorted(re.escape(category) for category in categories if "." not in category))
+    return {"anyOf": [{"enum": ["*", *known]}, {"type": "string", "pattern": rf"^({named})\.[^.]"}]}
+
+
+def _roots(categories: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(category.partition(".")[0] for category in categories))
 
 
 def _one_or_many(item: Mapping[str, Any]) -> dict[str, Any]:

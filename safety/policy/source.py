@@ -112,13 +112,18 @@ def step(path: str, part: str | int) -> str:
     return f"{path}.{part}" if re.fullmatch(r"[\w-]+", part) else f"{path}[{part!r}]"
 
 
-def read_text(path: Path, file: str, problems: Problems) -> str | None:
-    """The file's text, or ``None`` after saying why it cannot be read."""
+# What a file is and how it is named, as messages say it.
+POLICY = "a policy is a mapping that begins with 'version: 1'"
+POLICY_FILE = "a policy file, or a shipped policy"
+
+
+def read_text(path: Path, file: str, problems: Problems, what: str = POLICY_FILE) -> str | None:
+    """The file's text, or ``None`` after saying why it cannot be read and that ``what`` can be named."""
     place = Place(file, 1)
     try:
         data = path.read_bytes()
     except OSError as error:
-        problems.add(place, f"cannot be read ({error.strerror}): name a policy file, or a shipped policy")
+        problems.add(place, f"cannot be read ({error.strerror}): name {what}")
         return None
     if len(data) > MAX_BYTES:
         problems.add(place, f"{len(data)} bytes: at most {MAX_BYTES} are read")
@@ -127,12 +132,12 @@ def read_text(path: Path, file: str, problems: Problems) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problems.add(Place(file, line), f"byte {error.start} is not UTF-8: policies are UTF-8 text")
+        problems.add(Place(file, line), f"byte {error.start} is not UTF-8: only UTF-8 text is read")
         return None
 
 
-def parse(text: str, file: str, folder: Path, problems: Problems) -> Node | None:
-    """The tree of a YAML mapping, or ``None`` after saying what is wrong."""
+def parse(text: str, file: str, folder: Path, problems: Problems, what: str = POLICY) -> Node | None:
+    """The tree of a YAML mapping, or ``None`` after saying what is wrong and ``what`` is looked for."""
     top = Place(file, 1, "$", folder)
     try:
         if not _shallow(text, top, problems):
@@ -142,14 +147,14 @@ def parse(text: str, file: str, folder: Path, problems: Problems) -> Node | None
         problems.add(*_syntax(error, text, top))
         return None
     if root is None:
-        problems.add(top, "the file is empty: a policy is a mapping that begins with 'version: 1'")
+        problems.add(top, f"the file is empty: {what}")
         return None
     builder = _Builder(problems)
     node = builder.node(root, top)
     if builder.overflow:
         return None
     if not isinstance(node.value, dict):
-        problems.add(top, f"{kind(node.value)}: a policy is a mapping that begins with 'version: 1'")
+        problems.add(top, f"{kind(node.value)}: {what}")
         return None
     return node
 

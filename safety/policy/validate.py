@@ -17,8 +17,8 @@ from safety.policy.source import Node, Place, Problems, kind, plain, step
 
 T = TypeVar("T")
 Loc = Sequence[int | str]
-# A text, the keys that lead to it, and whether its type is a path; the text to take its place.
-Put = Callable[[Node, tuple[str, ...], bool], Node]
+# A text whose type is a path, and whether it must be one (or may be any text); the text to take its place.
+Put = Callable[[Node, bool], Node]
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _MISSING = ("missing", "missing_argument")
@@ -165,23 +165,22 @@ def _below(schema: Mapping[str, Any], part: int | str) -> list[Mapping[str, Any]
 
 
 def rewritten(schema: Mapping[str, Any], node: Node, put: Put) -> Node:
-    """The tree with every text replaced by what ``put`` makes of it."""
-    return _rewritten(schema, [schema], node, put, ())
+    """The tree with every text that is a path replaced by what ``put`` makes of it."""
+    return _rewritten(schema, [schema], node, put)
 
 
-def _rewritten(
-    root: Mapping[str, Any], here: Sequence[Mapping[str, Any]], node: Node, put: Put, keys: tuple[str, ...]
-) -> Node:
+def _rewritten(root: Mapping[str, Any], here: Sequence[Mapping[str, Any]], node: Node, put: Put) -> Node:
     arms = _arms(root, here)
     if isinstance(node.value, str):
-        return put(node, keys, any(arm.get("format") == "path" for arm in arms))
+        formats = [arm.get("format") for arm in arms if arm.get("type") == "string"]
+        return put(node, set(formats) == {"path"}) if "path" in formats else node
     if isinstance(node.value, dict):
         mapping = {
-            key: _rewritten(root, [s for a in arms for s in _below(a, key)], child, put, (*keys, key))
+            key: _rewritten(root, [s for a in arms for s in _below(a, key)], child, put)
             for key, child in node.value.items()
         }
         return Node(mapping, node.place)
     if isinstance(node.value, list):
         below = [s for a in arms for s in _below(a, 0)]
-        return Node([_rewritten(root, below, child, put, keys) for child in node.value], node.place)
+        return Node([_rewritten(root, below, child, put) for child in node.value], node.place)
     return node

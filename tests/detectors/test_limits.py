@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,6 @@ from safety.detectors.limits import (
     Limits,
     LimitsOptions,
     load_counter,
-    message_path,
     most_tokens,
 )
 from safety.errors import ConfigError
@@ -58,7 +59,7 @@ def test_parts_of_one_message_count_once():
             "/messages/0/content",
             "/messages/1/content/0/text",
             "/messages/1/content/1/text",
-            "/input",
+            "/messages/10/content",
         )
     )
     judged = Exchange("x", Stage.INPUT, segments)
@@ -67,19 +68,23 @@ def test_parts_of_one_message_count_once():
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("paths", "messages"),
     [
-        ("/messages/3/content", "/messages/3"),
-        ("/messages/3/tool_calls/0/function/arguments", "/messages/3"),
-        ("/input", "/input"),
-        ("/documents/2", "/documents/2"),
-        ("/system/text", "/system/text"),
-        ("/a/b/c", "/a/b/c"),
-        ("", ""),
+        (["/prompt"], 1),
+        (["/prompt", "/prompt"], 1),
+        (["/prompt", *(f"/documents/{i}" for i in range(120))], 1),
+        (["/messages/0/content", *(f"/tools/{i}/function/description" for i in range(120))], 1),
+        (["/messages/0/content", "/messages/0/tool_calls/0/function/arguments", "/system/text"], 1),
+        (["/metadata/messages/0", "/messages_of/0", "/prompts", "", "/messages/x"], 0),
     ],
 )
-def test_message_path(path, message):
-    assert message_path(path) == message
+def test_only_messages_are_counted_as_messages(paths, messages):
+    judged = Exchange("x", Stage.INPUT, tuple(Segment(path, Origin.USER, "x") for path in paths))
+    assert found(LimitsOptions(messages=max(messages, 1)), judged) == []
+    more = tuple(Segment(f"/messages/{i}/content", Origin.USER, "x") for i in range(1000, 1005))
+    assert found(LimitsOptions(messages=1), Exchange("x", Stage.INPUT, (*judged.segments, *more))) == [
+        ("limit.messages", f"{messages + 5} of 1 messages")
+    ]
 
 
 def test_tokens_are_counted_by_the_named_tokenizer_without_truncation(word_tokenizer):
@@ -98,11 +103,15 @@ def test_overhead_counts_per_message(word_tokenizer):
     assert found(options, exchange("one two three four")) == []
 
 
-def test_what_cannot_reach_the_limit_is_not_counted():
-    limits = Limits(LimitsOptions(tokens=100, tokenizer="/no/such/tokenizer.json"))
-    assert limits.detect([exchange("x" * 99)]) == [[]]  # the tokenizer was not even opened
+def test_what_cannot_reach_the_limit_is_let_pass(word_tokenizer):
+    limits = Limits(LimitsOptions(tokens=100, tokenizer=word_tokenizer))
+    assert limits.detect([exchange("x" * 99), exchange("x " * 101)])[0] == []
+
+
+def test_a_tokenizer_is_loaded_when_the_detector_is_built():
     with pytest.raises(ConfigError, match=r"tokenizer: /no/such/tokenizer.json cannot be loaded"):
-        limits.detect([exchange("x" * 101)])
+        Limits(LimitsOptions(tokens=100, tokenizer=Path("/no/such/tokenizer.json")))
+    assert Limits(LimitsOptions(characters=5, tokenizer="/no/such/tokenizer.json"))  # not needed
 
 
 def test_lone_surrogates_are_counted(word_tokenizer):

@@ -15,10 +15,11 @@ from enum import StrEnum
 
 import re2
 
+from safety.detectors.text import encodable
+
 _LOOK = 2048  # how far a tag may reach to either side of its address, in code points
 _MAX_URL = 65_536
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can carry half a character, UTF-8 cannot
 _REF = r"&\#?\w{1,8};"  # a character reference: browsers resolve it before they read the scheme
 _START = re.compile(
     rf"""(?: (?P<markdown>\]\(\s{{0,8}}<?) | (?P<definition>\]:\s{{0,8}}<?)
@@ -76,8 +77,7 @@ class Construct:
 
 def constructs(text: str) -> list[Construct]:
     """All constructs of ``text``, by place of their address."""
-    if not text.isascii():
-        text = _SURROGATE.sub("\ufffd", text)
+    text = encodable(text)
     if _GATE.search(text) is None:
         return []
     reader = _Reader(text)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, Self, cast
 
 from safety.detectors.base import Detector, Scope
+from safety.detectors.canary import Canary
 from safety.detectors.egress.constructs import Construct, Kind, constructs
 from safety.detectors.egress.opening import open_at
 from safety.detectors.egress.payload import Part, Weight, parts
@@ -19,6 +21,7 @@ from safety.detectors.secrets import Secrets
 from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
 
 TOOL = "tool_argument"
+KEPT = 8  # contexts remembered: a stream asks once per window with the same one
 _JUDGED = frozenset((Origin.ASSISTANT, Origin.REASONING, Origin.TOOL_CALL))
 
 # Score by how the address is reached, who named the host before, and what it carries (nothing, something
@@ -75,16 +78,26 @@ class Egress(Detector):
     its place there as ``support``. Each spans the whole construct."""
 
     name = "egress"
-    categories = ("egress",)
+    categories = tuple(f"egress.{kind}" for kind in (*Kind, TOOL, "scheme", "internal_address", "data"))
     scope = Scope.EXCHANGE
+    uses = ("canary", "secrets", "pii")
     Options = EgressOptions
     options: EgressOptions
 
     def __init__(self, options: EgressOptions | None = None, finders: Sequence[Finder] | None = None) -> None:
-        """``finders`` say what is sensitive: by default all that ``secrets`` and ``pii`` find."""
+        """``finders`` say what is sensitive: by default all that ``canary``, ``secrets`` and ``pii`` find."""
         super().__init__(options)
         self._allowed = Hosts(self.options.allow_hosts)
-        self._finders = (Secrets(), Pii()) if finders is None else finders
+        self.finders = (Canary(), Secrets(), Pii()) if finders is None else tuple(finders)
+        self._seen = lru_cache(KEPT)(self._read)
+
+    @classmethod
+    def make(cls, options: Any, others: Mapping[str, Detector]) -> Self:
+        """What is sensitive is what the policy's own ``canary``, ``secrets`` and ``pii`` find."""
+        return cls(options, [cast(Finder, others[name]) for name in cls.uses])
+
+    def _read(self, context: tuple[Segment, ...]) -> Seen:
+        return Seen(context, self.finders)
 
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [list(self._findings(exchange)) for exchange in batch]
@@ -101,7 +114,7 @@ class Egress(Detector):
             found = constructs(segment.text)
             called = segment.origin is Origin.TOOL_CALL
             if judge is None and (found or called):
-                judge = _Judge(Seen(exchange.context, self._finders), self._allowed)
+                judge = _Judge(self._seen(exchange.context), self._allowed)
             if judge is not None:
                 for one in found:
                     yield from judge.construct(segment, one)

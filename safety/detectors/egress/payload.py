@@ -19,6 +19,7 @@ from typing import Literal
 from urllib.parse import unquote, unquote_plus
 
 from safety.detectors.egress.target import Target
+from safety.detectors.text import from_base64
 
 MAX_PART = 8192  # code points of a part that are read; longer ones count as data anyway
 _MAX_PARTS = 64
@@ -118,24 +119,16 @@ def _readable(data: bytes) -> str | None:
     return text if len(text) >= 6 and _TEXT.fullmatch(text) else None
 
 
-def _debase64(text: str) -> bytes:
-    plain = text.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
-    return _attempt(base64.b64decode, plain[: len(plain) - (len(plain) % 4 == 1)], 4)
-
-
 def _debase32(text: str) -> bytes:
-    return _attempt(base64.b32decode, text.rstrip("=").upper(), 8)
-
-
-def _attempt(decode: Callable[[str], bytes], text: str, group: int) -> bytes:
+    letters = text.rstrip("=").upper()
     try:
-        return decode(text + "=" * (-len(text) % group))
+        return base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:
         return b""
 
 
 _DECODERS: tuple[tuple[re.Pattern[str], Callable[[str], bytes]], ...] = (
-    (_BASE64, _debase64),
+    (_BASE64, from_base64),
     (_BASE32, _debase32),
     (_HEX, bytes.fromhex),
 )

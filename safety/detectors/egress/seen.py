@@ -11,19 +11,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 from ahocorasick_rs import AhoCorasick
 
-from safety.detectors.canary import planted
+from safety.detectors.text import encodable
 from safety.types import Origin, Segment, Span
 
 RUN = 12  # letters and digits in a row that are no accident
+KEPT_RUNS = 512  # payloads of which is remembered what they repeat
 _SHORTEST_VALUE = 7  # letters and digits of a secret or a personal datum; shorter ones occur anywhere
 _NOT_COUNTED = re.compile(r"[^\w\0]|_")
 _COUNTED = re.compile(r"[^\W_]|\0")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _ADDRESS = re.compile(r"(?:https?:|www\.)[^\s<>\"]+", re.IGNORECASE)
 _ANYTHING = re.compile("")
 _HOST_BEFORE = re.compile(r"(?:^|[^\w.-])(?:www\.)?\Z")  # else it is another, longer name
@@ -59,7 +59,8 @@ class _Place(Protocol):
 
 
 class Finder(Protocol):
-    """Finds sensitive values in a text."""
+    """Finds sensitive values in a text. One named ``canary`` is asked about system prompts only: elsewhere a
+    canary has leaked already."""
 
     @property
     def name(self) -> str: ...
@@ -92,8 +93,8 @@ class Squeezed:
 
 
 def squeeze(text: str) -> str:
-    """The letters and digits of ``text``, case folded. Lone surrogates are dropped: UTF-8 has none."""
-    return _NOT_COUNTED.sub("", text.casefold() if text.isascii() else _SURROGATE.sub(" ", text).casefold())
+    """The letters and digits of ``text``, case folded."""
+    return _NOT_COUNTED.sub("", text.casefold())
 
 
 class Seen:
@@ -102,7 +103,7 @@ class Seen:
     def __init__(self, context: Sequence[Segment], finders: Iterable[Finder]) -> None:
         self._context = context
         self._finders = finders
-        self._runs: dict[tuple[str, int], Span | None] = {}  # answers repeat themselves
+        self._run_of = lru_cache(KEPT_RUNS)(self._run)  # answers repeat themselves
 
     @cached_property
     def values(self) -> tuple[Value, ...]:
@@ -111,17 +112,15 @@ class Seen:
 
     def _values(self) -> Iterator[Value]:
         for segment in self._context:
-            if segment.origin is Origin.SYSTEM:
-                for start, end in planted(segment.text):
-                    yield self._value("canary", segment, start, end)
-            if segment.origin is not Origin.TOOL_DEFINITION:
-                text = _SURROGATE.sub("\ufffd", segment.text)
-                for finder in self._finders:
+            if segment.origin is Origin.TOOL_DEFINITION:
+                continue
+            text = encodable(segment.text)
+            for finder in self._finders:
+                if finder.name != "canary" or segment.origin is Origin.SYSTEM:
                     for found in finder.find(text):
-                        yield self._value(finder.name, segment, found.start, found.end)
-
-    def _value(self, kind: str, segment: Segment, start: int, end: int) -> Value:
-        return Value(squeeze(segment.text[start:end]), kind, segment.origin, segment.span(start, end))
+                        squeezed = squeeze(text[found.start : found.end])
+                        span = segment.span(found.start, found.end)
+                        yield Value(squeezed, finder.name, segment.origin, span)
 
     def value_in(self, text: str) -> Value | None:
         """The first of ``values`` that ``text`` holds."""
@@ -133,10 +132,7 @@ class Seen:
     def run_in(self, text: str, shortest: int = RUN) -> Span | None:
         """Where in the system prompt, the documents or tool results stands what ``text`` repeats of them:
         ``shortest`` letters and digits in a row or more, addresses left out."""
-        key = (squeeze(text), shortest)
-        if key not in self._runs:
-            self._runs[key] = self._run(*key)
-        return self._runs[key]
+        return self._run_of(squeeze(text), shortest)
 
     def _run(self, wanted: str, shortest: int) -> Span | None:
         windows = list(dict.fromkeys(wanted[i : i + shortest] for i in range(len(wanted) - shortest + 1)))

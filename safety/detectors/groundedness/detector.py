@@ -7,20 +7,19 @@ are no findings**: there is nothing to be grounded in. Nothing is judged at the 
 Each claim is judged by itself, so a window that begins and ends where sentences do gets the findings of the
 whole. The price: pronouns are not resolved, and a claim that needs two far places together, arithmetic,
 world knowledge or a synonym that shares no letters with the source's word is judged too harshly or not at
-all (``cases.py`` lists what is missed).
+all (``examples.py`` lists what is missed).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from functools import lru_cache
 from typing import ClassVar
 
 from safety.detectors.base import Detector, Scope
-from safety.detectors.groundedness.case import open_case
 from safety.detectors.groundedness.claims import Claim, claims_of
+from safety.detectors.groundedness.comparison import open_case
 from safety.detectors.groundedness.index import Evidence, Index
 from safety.detectors.groundedness.passage import read
 from safety.detectors.groundedness.score import CONTRADICTIONS, NO_EVIDENCE, NO_EVIDENCE_SCORE, judge
@@ -67,14 +66,13 @@ class Groundedness(Detector):
 
     name: ClassVar[str] = "groundedness"
     version: ClassVar[str] = "1"
-    categories: ClassVar[tuple[str, ...]] = ("ungrounded",)
+    categories = ("ungrounded.contradiction", "ungrounded.not_mentioned")
     scope: ClassVar[Scope] = Scope.EXCHANGE
     Options = GroundednessOptions
 
     def __init__(self, options: GroundednessOptions | None = None) -> None:
         super().__init__(options)
-        self._indexes: OrderedDict[tuple[str, ...], Index] = OrderedDict()
-        self._lock = Lock()
+        self._index = lru_cache(KEPT)(Index)
 
     def detect(self, batch: Sequence[Exchange]) -> Sequence[Sequence[Finding]]:
         return [list(self._findings(exchange)) for exchange in batch]
@@ -102,19 +100,6 @@ class Groundedness(Detector):
         asked = frozenset(word.stem for text in users[-ASKED:] for word in read(text).words)
         segments = (*found, *(None for _ in self.options.sources))
         return _Sources(segments, texts, self._index(texts), asked)
-
-    def _index(self, texts: tuple[str, ...]) -> Index:
-        with self._lock:
-            known = self._indexes.get(texts)
-            if known is not None:
-                self._indexes.move_to_end(texts)
-                return known
-        built = Index(texts)
-        with self._lock:
-            self._indexes[texts] = built
-            while len(self._indexes) > KEPT:
-                self._indexes.popitem(last=False)
-        return built
 
     def _judged(self, answer: Segment, claim: Claim, sources: _Sources) -> Finding | None:
         case = open_case(answer.text, claim.passage, sources.index, sources.texts, sources.asked)

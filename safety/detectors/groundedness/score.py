@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from safety.detectors.groundedness.case import Case, Manner, Mark
+from safety.detectors.groundedness.comparison import Case, Manner, Mark
 from safety.detectors.groundedness.value_checks import dates, numbers
 from safety.detectors.groundedness.word_checks import added, coverage, names, negation, opposites, other_words
 

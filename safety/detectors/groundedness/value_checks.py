@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from safety.detectors.groundedness.case import Case, Mark
+from safety.detectors.groundedness.comparison import Case, Mark
 from safety.detectors.groundedness.passage import Passage
 from safety.detectors.groundedness.values import Date, Value, same, same_amount
 

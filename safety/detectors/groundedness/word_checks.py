@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from safety.detectors.groundedness.case import Case, Manner, Mark, Slot
+from safety.detectors.groundedness.comparison import Case, Manner, Mark, Slot
 from safety.detectors.groundedness.index import initials
 from safety.detectors.groundedness.passage import Passage, Word
 from safety.detectors.groundedness.vocabulary import GERMAN, NEGATION_SIGNS, NOT_NEGATED, opposite_of

@@ -22,7 +22,6 @@ CONTROLS = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
 
 INVISIBLE_CLASS = BIDI + ZERO_WIDTH + TAGS + VARIATION + OTHER_INVISIBLE + CONTROLS
 INVISIBLE = re.compile(f"[{INVISIBLE_CLASS}]+")
-SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: JSON can carry one, UTF-8 cannot
 # What NFKC leaves uncomposed of diacritics: no language of the signatures needs it, "zalgo" text does.
 MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
 

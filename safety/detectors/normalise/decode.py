@@ -6,7 +6,6 @@ yield nothing. Compression, encryption, base32, Morse and bits hidden in zero-wi
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from safety.detectors.normalise.characters import FLAG
 from safety.detectors.normalise.derive import Derived
 from safety.detectors.normalise.view import Pieces, Whole
+from safety.detectors.text import from_base64
 
 MIN_BASE64 = 16  # characters: 12 bytes
 _SNIFF = 64  # characters of base64 that show whether the blob holds text
@@ -49,15 +49,8 @@ def base64_text(text: str) -> Iterator[Derived]:
 
 
 def _debase64(blob: str) -> str | None:
-    blob = "".join(blob.rstrip("=").split()).translate({ord("-"): "+", ord("_"): "/"})
-    if _readable(_bytes(blob[:_SNIFF])) is None:
-        return None
-    return _readable(_bytes(blob))
-
-
-def _bytes(blob: str) -> bytes:
-    whole = len(blob) - (len(blob) % 4 == 1)
-    return base64.b64decode(blob[:whole] + "=" * (-whole % 4))
+    blob = "".join(blob.split())
+    return None if _readable(from_base64(blob[:_SNIFF])) is None else _readable(from_base64(blob))
 
 
 # The same separator throughout, so that a word of such letters before the run is not taken for its start.

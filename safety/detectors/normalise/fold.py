@@ -19,11 +19,11 @@ from safety.detectors.normalise.characters import (
     LOOK_ALIKES,
     MARKS,
     ODD_SPACE,
-    SURROGATE,
     TYPOGRAPHY,
 )
 from safety.detectors.normalise.patterns import PatternSet
 from safety.detectors.normalise.view import Pieces
+from safety.detectors.text import common_prefix, encodable
 
 _ALWAYS = str.maketrans({**TYPOGRAPHY, **DISGUISES})
 _LOOK_ALIKE = re.compile(f"[{''.join(LOOK_ALIKES)}]")
@@ -64,7 +64,7 @@ def scrub(text: str) -> str:
     if text.isascii():
         return text
     text = INVISIBLE.sub("", text)
-    text = SURROGATE.sub("\ufffd", text)
+    text = encodable(text)
     text = unicodedata.normalize("NFKC", text)
     present = _PRESENT.match(text)
     if 0 in present:
@@ -165,22 +165,14 @@ def _trace(pieces: Pieces, token: str) -> None:
         before, core, after = _TRIM.fullmatch(cluster).groups()  # type: ignore[union-attr]
         pieces.drop(len(before))
         folded = MARKS.sub("", unicodedata.normalize("NFKC", _visible(core)))
-        same = _same(folded, core)
+        same = common_prefix(folded, core)
         pieces.copy(same)
         pieces.replace(len(folded) - same, len(core) - same)
         pieces.drop(len(after))
 
 
-def _same(one: str, other: str) -> int:
-    """How many characters both begin with."""
-    return next(
-        (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
-        min(len(one), len(other)),
-    )
-
-
 def _visible(text: str) -> str:
-    return SURROGATE.sub("\ufffd", INVISIBLE.sub("", text))
+    return encodable(INVISIBLE.sub("", text))
 
 
 def _clusters(token: str) -> list[str]:

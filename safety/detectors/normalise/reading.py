@@ -22,6 +22,10 @@ DERIVED_PER_CHAR = 8  # total length of the derived texts, as a multiple of the 
 DERIVED_FREE = 16_384  # ... plus this many characters
 
 
+class Unreadable(Exception):
+    """Some readings of a text are missing: what was found in the others is not all there may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The views of one text, the text as it stands first. ``cut`` names the bounds that were reached
@@ -31,9 +35,11 @@ class Reading:
     views: tuple[View, ...]
     cut: tuple[str, ...] = ()
 
-
-class Unreadable(Exception):
-    """Some readings of a text are missing: what was found in the others is not all there may be."""
+    def whole(self) -> tuple[View, ...]:
+        """The views. Raises ``Unreadable`` when a bound cut some off."""
+        if self.cut:
+            raise Unreadable(f"a bound was reached in undoing encodings: {', '.join(self.cut)}")
+        return self.views
 
 
 _WHOLE = frozenset(("url", "html", "escapes"))  # the whole text again, a little changed
@@ -90,10 +96,7 @@ def read(text: str) -> Reading:
 def views(text: str) -> tuple[View, ...]:
     """The views of ``read``: the text as it stands first, then respelled and decoded ones. Raises
     ``Unreadable`` when a bound cut some off."""
-    reading = read(text)
-    if reading.cut:
-        raise Unreadable(f"a bound was reached in undoing encodings: {', '.join(reading.cut)}")
-    return reading.views
+    return read(text).whole()
 
 
 def decoded(text: str) -> tuple[View, ...]:

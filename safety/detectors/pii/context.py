@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from safety.detectors.text import UNSPACED
+
 WORDS_BEFORE = 5  # as in Presidio's LemmaContextAwareEnhancer (context_prefix_count)
 WORDS_AFTER = 3
 _REACH_BEFORE = 90
 _REACH_AFTER = 40
 _WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # words run together
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 def normal(phrase: str) -> str:

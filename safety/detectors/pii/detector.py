@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from ahocorasick_rs import AhoCorasick
 
 from safety.detectors.base import Detector
+from safety.detectors.normalise import readings
 from safety.detectors.pii import judge
 from safety.detectors.pii.context import stem
-from safety.detectors.pii.fold import fold
 from safety.detectors.pii.load import load
 from safety.detectors.pii.pending import open_from
 from safety.detectors.pii.places import Window, clusters, windows
 from safety.detectors.pii.recognizers import Match
 from safety.detectors.pii.table import DEFAULT_ENTITIES, ENTITIES, LANGUAGES, ROWS, Row
+from safety.detectors.text import best
 from safety.errors import ConfigError
 from safety.types import Exchange, Finding
 
@@ -53,7 +54,7 @@ class Pii(Detector):
     """Findings ``pii.<ENTITY>``, each with the exact span of the value as it is written."""
 
     name = "pii"
-    categories = ("pii",)
+    categories = tuple(f"pii.{entity}" for entity in ENTITIES)
     Options = PiiOptions
 
     def __init__(self, options: PiiOptions | None = None) -> None:
@@ -61,13 +62,7 @@ class Pii(Detector):
         chosen: PiiOptions = self.options
         _check("entities", chosen.entities, ENTITIES)
         _check("languages", chosen.languages, LANGUAGES)
-        rows = [
-            row
-            for row in ROWS
-            if row.entity in chosen.entities
-            and not (row.language and chosen.languages and row.language not in chosen.languages)
-        ]
-        self._recognizers = load(rows, tuple(chosen.regions))
+        self._recognizers = load(_rows(chosen), tuple(chosen.regions))
         self._allowed = frozenset(text.casefold() for text in chosen.allow)
         self._least = float(chosen.min_score)
         owners: dict[str, set[int]] = {}
@@ -76,6 +71,10 @@ class Pii(Detector):
                 owners.setdefault(stem(phrase), set()).add(rank)
         self._stem_owners = tuple(owners.values())
         self._stems = AhoCorasick(list(owners))
+
+    @classmethod
+    def categories_of(cls, options: PiiOptions) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(f"pii.{row.entity}" for row in _rows(options)))
 
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [
@@ -93,13 +92,14 @@ class Pii(Detector):
         """The values in ``text``, in order, none overlapping another; offsets in code points."""
         if (_ANYTHING_ASCII if text.isascii() else _ANYTHING).search(text) is None:
             return []
-        folded = fold(text)
-        found: list[Match] = []
-        for match in judge.best(self._matches(folded.text)):
-            start, end = folded.original(match.start, match.end)
-            if text[start:end].casefold() not in self._allowed:
-                found.append(Match(start, end, match.entity, match.score))
-        return found
+        found = (
+            Match(*reading.original(match.start, match.end), match.entity, match.score)
+            for reading in readings(text)
+            for match in self._matches(reading.text)
+        )
+        return [
+            match for match in best(found) if text[match.start : match.end].casefold() not in self._allowed
+        ]
 
     def pending(self, text: str) -> int | None:
         return open_from(text)
@@ -142,6 +142,16 @@ class _Places:
         if key not in self._known:
             self._known[key] = windows(self._text, self._clusters, *key)
         return self._known[key]
+
+
+def _rows(chosen: PiiOptions) -> list[Row]:
+    """The recognisers that the options ask for."""
+    return [
+        row
+        for row in ROWS
+        if row.entity in chosen.entities
+        and not (row.language and chosen.languages and row.language not in chosen.languages)
+    ]
 
 
 def _check(option: str, given: Sequence[str], allowed: Sequence[str]) -> None:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from safety.detectors.pii.places import Window
 from safety.detectors.pii.recognizers import Candidate
 from safety.detectors.pii.table import Row
+from safety.detectors.text import UNSPACED
 
 # RFC 5321 section 4.5.3.1: 64 octets before the at sign, 255 after it.
 LONGEST_LOCAL = 64
 LONGEST_DOMAIN = 255
-# Letters of scripts that put no space between words: there an address begins and ends where ASCII does.
-_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+# In scripts that put no space between words an address begins and ends where ASCII does.
 # "/", "=" and "|" are legal in the local part and in practice stand between it and something else.
-_LOCAL = re.compile(rf"(?:(?![{_UNSPACED}])[\w!#$%&'*+.?^_`{{}}~-]){{1,{LONGEST_LOCAL}}}")
-_DOMAIN = re.compile(rf"(?:(?![{_UNSPACED}])[\w-])+(?:\.(?:(?![{_UNSPACED}])[\w-])+)+")
+_LOCAL = re.compile(rf"(?:(?![{UNSPACED}])[\w!#$%&'*+.?^_`{{}}~-]){{1,{LONGEST_LOCAL}}}")
+_DOMAIN = re.compile(rf"(?:(?![{UNSPACED}])[\w-])+(?:\.(?:(?![{UNSPACED}])[\w-])+)+")
 
 
 @dataclass(frozen=True, slots=True)

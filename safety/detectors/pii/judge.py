@@ -1,14 +1,12 @@
-"""How far a value is to be believed, and which of several readings of the same characters is kept."""
+"""How far a value is to be believed."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect
-from collections.abc import Iterable
 
 from safety.detectors.pii.checks import UNLIKELY
 from safety.detectors.pii.context import around, mentions
-from safety.detectors.pii.recognizers import Candidate, Match
+from safety.detectors.pii.recognizers import Candidate
 from safety.detectors.pii.table import EMAIL, WORD, Row
 
 WITH_WORD = 0.35  # Presidio's context_similarity_factor
@@ -48,15 +46,3 @@ def _alone(row: Row, value: str, before: str, after: str) -> float:
     if row.cased and _LOWER.search(value):
         return WORD
     return min(row.alone, row.check(value))
-
-
-def best(matches: Iterable[Match]) -> list[Match]:
-    """Of overlapping matches the one with the highest score, then the longest, then the first in the table's
-    order; sorted by place."""
-    kept: list[Match] = []  # sorted by place, none overlapping another
-    for match in sorted(matches, key=lambda m: (-m.score, m.start - m.end)):
-        at = bisect(kept, match.start, key=lambda m: m.start)
-        free_before = at == 0 or kept[at - 1].end <= match.start
-        if free_before and (at == len(kept) or match.end <= kept[at].start):
-            kept.insert(at, match)
-    return kept

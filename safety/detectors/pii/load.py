@@ -56,10 +56,13 @@ def _recognizer(row: Row, source: Any) -> Recognizer | Emails:
         pattern = re.compile(source.patterns[0].regex, re.IGNORECASE)
         return Emails(row, _phrases(row, source.context), pattern, _domain_check())
     patterns = [source.patterns[k] for k in row.only] if row.only else source.patterns
+    expressions = [(p.regex, p.score) for p in patterns]
+    if row.more:
+        expressions.append((row.more, expressions[0][1]))
     return Recognizer(
         row=row,
         phrases=_phrases(row, source.context or ()),
-        patterns=tuple((_compiled(row, p.regex, source.global_regex_flags), p.score) for p in patterns),
+        patterns=tuple((_compiled(row, p, source.global_regex_flags), score) for p, score in expressions),
         validate=source.validate_result,
         invalidate=source.invalidate_result,
         checked="validate_result" in vars(type(source)),

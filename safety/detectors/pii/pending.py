@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from safety.detectors.normalise import bare
 from safety.detectors.pii.email import LONGEST_DOMAIN, LONGEST_LOCAL
-from safety.detectors.pii.fold import fold
 
 _REACH = 72  # the longest value but an e-mail address, with its separators
 _TAIL = 2 * (LONGEST_LOCAL + LONGEST_DOMAIN)  # code points that are looked at, invisible ones included
@@ -26,9 +26,9 @@ _OPEN_WORD = re.compile(r"[\w.(!#$%&'*+=?^`{|}~-]+\Z")
 def open_from(text: str) -> int | None:
     """The start of what may be the beginning of a value, or ``None`` when the text ends outside one."""
     skipped = max(len(text) - _TAIL, 0)
-    folded = fold(text[skipped:])
-    starts = [start for find in (_number, _address, _word) if (start := find(folded.text)) is not None]
-    return skipped + folded.original(min(starts), min(starts) + 1)[0] if starts else None
+    tail = bare(text[skipped:])
+    starts = [start for find in (_number, _address, _word) if (start := find(tail.text)) is not None]
+    return skipped + tail.original(min(starts), min(starts) + 1)[0] if starts else None
 
 
 def _number(text: str) -> int | None:

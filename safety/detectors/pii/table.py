@@ -26,6 +26,7 @@ class Row:
     has close together (0: look at the whole text). ``reach``: how far a value extends before and after its
     digits. ``hint``: an expression that must match where a value stands; cheaper than the patterns, and
     minding capitals where they do not.
+    ``more``: an expression of values that the recogniser's own pass over; its validators judge them, too.
     ``words``: context words in place of the recogniser's own. ``only``: which of its patterns, by position.
     ``before`` and ``after``: expressions that, met there, mean that it is something else.
     ``cased``: lower-case letters in a value make it need a context word. ``language``: where the value is
@@ -38,6 +39,7 @@ class Row:
     digits: int
     reach: tuple[int, int] = (24, 24)
     hint: str = ""
+    more: str = ""
     words: tuple[str, ...] = ()
     only: tuple[int, ...] = ()
     cased: bool = True
@@ -54,6 +56,8 @@ _CARD_WORDS = (
     *("diners", "maestro", "cc", "pan", "karte", "kreditkarte", "carte", "tarjeta", "carta", "cartão"),
     *("カード", "信用卡", "银行卡", "카드"),
 )
+# Presidio's expression has the Mastercards that begin with 5 only.
+_MASTERCARD_2 = r"\b(?:222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)(?:[- ]?\d{4}){3}\b"
 # Presidio's words and those of other languages, without "number", which stands before every order number.
 _PHONE_WORDS = (
     *("phone", "telephone", "cell", "cellphone", "mobile", "call", "tel", "fax", "sms", "text", "whatsapp"),
@@ -68,7 +72,12 @@ ROWS: tuple[Row, ...] = (
     Row(EMAIL, "EmailRecognizer", 1.0, 0, cased=False, after=r":[\w.~-]+/"),
     Row(PHONE, "PhoneRecognizer", 0.75, 7, words=_PHONE_WORDS),
     Row(PHONE, "PhoneRecognizer", WORD, 7, words=_PHONE_WORDS, only=(NATIONAL,)),
-    Row("CREDIT_CARD", "CreditCardRecognizer", 1.0, 13, (1, 1), words=_CARD_WORDS, check=checks.card),
+    Row(
+        *("CREDIT_CARD", "CreditCardRecognizer", 1.0, 13, (1, 1)),
+        words=_CARD_WORDS,
+        more=_MASTERCARD_2,
+        check=checks.card,
+    ),
     Row("IBAN_CODE", "IbanRecognizer", 1.0, 6, (48, 48), hint=r"[A-Z]{2}[0-9]{2}"),
     Row(
         *("IP_ADDRESS", "IpRecognizer", 1.0, 4, (1, 4)),

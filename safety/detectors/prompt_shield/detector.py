@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import re2
 
-from safety.detectors.base import Detector, Scope
-from safety.detectors.normalise import TYPOGRAPHY, View, fold, read
+from safety.detectors.base import Scope
+from safety.detectors.normalise import TYPOGRAPHY, Reader, ReadingDetector, View, fold
 from safety.detectors.normalise.view import PLAIN
 from safety.detectors.prompt_shield import (
     asian,
@@ -27,8 +27,9 @@ from safety.detectors.prompt_shield import (
     role_play,
     romance,
 )
+from safety.detectors.prompt_shield.mention import quotations
 from safety.detectors.prompt_shield.prefilter import Prefilter
-from safety.detectors.prompt_shield.signature import Signature
+from safety.detectors.prompt_shield.signature import KINDS, Signature
 from safety.errors import ConfigError
 from safety.types import Exchange, Finding, Origin, Segment
 
@@ -54,6 +55,7 @@ DETAIL = 200  # code points of a match that are quoted
 _MEMORY = 64 << 20  # bytes an automaton may grow to before the engine takes a slower way
 MIN_SCORE = 0.3  # weaker findings are not reported
 _HIDDEN = 0.5  # a disguise halves the doubt
+_MENTIONED = 0.4  # the most for what a question quotes
 # Readings that undo what ordinary documents do too.
 _ORDINARY = frozenset((PLAIN, "url", "html", "escapes"))
 
@@ -87,20 +89,20 @@ class _Match:
         return 0 <= gap <= NEAR
 
 
-class PromptShield(Detector):
+class PromptShield(ReadingDetector):
     """Finds prompt attacks in user text, and indirect attacks in documents and tool results."""
 
     name = "prompt_shield"
-    categories = (_USER, _OUTSIDE)
+    categories = tuple(f"{root}.{kind}" for root in (_USER, _OUTSIDE) for kind in KINDS)
     scope = Scope.SEGMENT
     Options = PromptShieldOptions
 
-    def __init__(self, options: Any = None) -> None:
-        super().__init__(options)
+    def __init__(self, options: Any = None, *, reader: Reader | None = None) -> None:
+        super().__init__(options, reader=reader)
         without = set(self.options.without)
         unknown = without - {row.id for row in SIGNATURES}
         if unknown:
-            raise ConfigError(f"detectors.prompt_shield.without: no signature {sorted(unknown)[0]!r}")
+            raise ConfigError(f"without: no signature {sorted(unknown)[0]!r}: allowed are ids of signatures")
         rows = tuple(row for row in SIGNATURES if row.id not in without)
         self._rows = rows
         self._prefilter = Prefilter([row.expression for row in rows])
@@ -118,16 +120,32 @@ class PromptShield(Detector):
         if not weights:
             return []
         root = _ROOTS.get(segment.origin, _USER)
-        reading = read(segment.text)
+        reading = self.reader.read(segment.text)
         matches: dict[int, list[_Match]] = {}
         for view in reading.views:
             for match in self._matches(view, segment.text, weights):
                 matches.setdefault(match.row, []).append(match)
-        findings = [self._finding(segment, root, *found) for found in _strongest(matches)] if matches else []
+        most = _MENTIONED if matches and self._mentioned(segment, reading.views[0], matches) else 1.0
+        findings = [
+            self._finding(segment, root, match, min(score, most))
+            for match, score in (_strongest(matches) if matches else ())
+        ]
         if reading.cut:
             reason = f"not all encoded passages were read ({', '.join(reading.cut)})"
             findings.append(Finding(self.name, f"{root}.encoding", 0.5, segment.whole(), evidence=reason))
         return [finding for finding in findings if finding.score >= MIN_SCORE]
+
+    def _mentioned(self, segment: Segment, plain: View, matches: dict[int, list[_Match]]) -> bool:
+        """Whether the text is a user's question about what it quotes and nothing else matches."""
+        if segment.origin is not Origin.USER:
+            return False
+        quotes = [plain.original(*quote) for quote in quotations(plain.text)]
+        return bool(quotes) and all(
+            match.score <= self._weights[segment.origin][match.row]
+            and any(start <= match.start and match.end <= end for start, end in quotes)
+            for found in matches.values()
+            for match in found
+        )
 
     def _matches(self, view: View, text: str, weights: dict[int, float]) -> Iterator[_Match]:
         for row in self._prefilter.candidates(view.text):

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from ahocorasick_rs import AhoCorasick
 
 from safety.detectors.base import Detector
+from safety.detectors.normalise import bare, readings
 from safety.detectors.secrets import assignments, keyblocks, library
 from safety.detectors.secrets.placeholders import is_placeholder
 from safety.detectors.secrets.rules import OWN, Found, Rule
+from safety.detectors.text import best, fold_case
 from safety.types import Exchange, Finding
 
-_CAPITALS = re.compile(r"[A-Z]+")
 _QUOTE = re.compile(r"['\"]")
+_TAIL = 2 * keyblocks.LONGEST  # code points of a growing text that are looked at, invisible ones included
 _ENTROPY_SCORE = 0.5
 _ENTROPY_LEAST = 20  # code points; a shorter text has too little to measure
 _OPEN_TOKEN = re.compile(r"[0-9A-Za-z_.~+/=:@-]{0,4095}[0-9A-Za-z_~+/=:@-]\Z")
@@ -28,6 +30,18 @@ _OPEN_ASSIGNMENT = re.compile(
     r"(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|senha|contraseña|token|secret|key)\w{0,20}[\"'\]]{0,2}"
     r"(?:\s{0,3}(?:=>|:=|[=:]{1,2}|\bis\b)(?:\s{0,3}|\s{0,3}[\"'`]?\S{1,200})|\s{0,3})\Z",
     re.IGNORECASE,
+)
+
+KINDS = tuple(
+    dict.fromkeys(
+        (
+            *library.KINDS,
+            *(rule.kind for rule in OWN),
+            keyblocks.KIND,
+            assignments.KIND,
+            *library.ENTROPY_KINDS,
+        )
+    )
 )
 
 # At an anchor: what is found there.
@@ -51,7 +65,7 @@ class Secrets(Detector):
     """Findings ``secret.<kind>``, each with the exact span of the secret."""
 
     name = "secrets"
-    categories = ("secret",)
+    categories = tuple(f"secret.{kind}" for kind in KINDS)
     Options = SecretsOptions
 
     def __init__(self, options: SecretsOptions | None = None) -> None:
@@ -72,6 +86,15 @@ class Secrets(Detector):
         self._entropy = library.entropy() if chosen.entropy else ()
         self._ignored = frozenset(chosen.skip), frozenset(chosen.allow), float(chosen.min_score)
 
+    @classmethod
+    def categories_of(cls, options: SecretsOptions) -> tuple[str, ...]:
+        off = {
+            *options.skip,
+            *(() if options.keywords else (assignments.KIND,)),
+            *(() if options.entropy else library.ENTROPY_KINDS),
+        }
+        return tuple(f"secret.{kind}" for kind in KINDS if kind not in off)
+
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
         return [
             [
@@ -85,23 +108,24 @@ class Secrets(Detector):
     def find(self, text: str) -> list[Found]:
         """The secrets in ``text``, in order, none overlapping another; offsets in code points."""
         skip, allowed, least = self._ignored
-        found = {
-            f
-            for f in self._all(text)
-            if f.score >= least and f.kind not in skip and text[f.start : f.end] not in allowed
-        }
-        return _best(found)
+        found = (
+            f._replace(start=start, end=end)
+            for reading in readings(text)
+            for f in self._all(reading.text)
+            if f.score >= least and f.kind not in skip and reading.text[f.start : f.end] not in allowed
+            for start, end in (reading.original(f.start, f.end),)
+        )
+        return best(found)
 
     def pending(self, text: str) -> int | None:
-        block = keyblocks.open_from(text)
-        token = _OPEN_TOKEN.search(text, max(len(text) - 4096, 0))
-        assigned = _OPEN_ASSIGNMENT.search(text, max(len(text) - 300, 0))
-        starts = [match.start() for match in (token, assigned) if match]
-        return min(starts if block is None else [block, *starts], default=None)
+        skipped = 0 if text.isascii() else max(len(text) - _TAIL, 0)
+        tail = bare(text[skipped:])
+        starts = list(_open_from(tail.text))
+        return skipped + tail.original(min(starts), min(starts) + 1)[0] if starts else None
 
     def _all(self, text: str) -> Iterator[Found]:
         yield from self._exact.read(text, text)
-        yield from self._folded.read(_lower(text), text)
+        yield from self._folded.read(fold_case(text), text)
         if self._entropy and _QUOTE.search(text):
             yield from self._random(text)
 
@@ -154,18 +178,10 @@ def _block_reader(blocks: keyblocks.KeyBlocks) -> _Reader:
     return read
 
 
-def _lower(text: str) -> str:
-    """``text`` in lower case, character by character: a few letters become two ("İ")."""
-    lower = text.lower()
-    return lower if len(lower) == len(text) else _CAPITALS.sub(lambda match: match[0].lower(), text)
-
-
-def _best(found: Iterable[Found]) -> list[Found]:
-    """Of overlapping ones the surest, then the longest; sorted by place."""
-    kept: list[Found] = []
-    for one in sorted(found, key=lambda f: (f.start, -f.end)):
-        if kept and one.start < kept[-1].end:
-            kept[-1] = max(kept[-1], one, key=lambda f: (f.score, f.end - f.start))
-        else:
-            kept.append(one)
-    return kept
+def _open_from(text: str) -> Iterator[int]:
+    """Where a block, a token and an assignment begin that have not ended."""
+    block = keyblocks.open_from(text)
+    token = _OPEN_TOKEN.search(text, max(len(text) - 4096, 0))
+    assigned = _OPEN_ASSIGNMENT.search(text, max(len(text) - 300, 0))
+    yield from () if block is None else (block,)
+    yield from (match.start() for match in (token, assigned) if match)

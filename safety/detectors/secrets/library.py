@@ -78,6 +78,8 @@ _PLUGINS: tuple[tuple[str, str, str, int | None, tuple[str, ...], dict[str, Any]
         {"score": SHAPE},
     ),
 )
+KINDS = (*(row[2] for row in _PLUGINS), "json_web_token")
+ENTROPY_KINDS = ("hex_high_entropy_string", "base64_high_entropy_string")
 # Header and payload must decode to JSON; the library's expression leaves the signature out of its match.
 _JWT = re.compile(r"eyJ[0-9A-Za-z_=-]+\.[0-9A-Za-z_=-]+(?:\.[0-9A-Za-z_=-]*)?")
 
@@ -133,8 +135,9 @@ def sequential() -> Callable[[str], bool]:
 def entropy() -> tuple[tuple[str, re.Pattern[str], Callable[[str], float], float], ...]:
     """Kind, expression for a quoted string (group 2), entropy in bits, and the limit above which the library
     calls it a secret."""
-    plugins = (
-        ("hex_high_entropy_string", _plugin("high_entropy_strings", "HexHighEntropyString")()),
-        ("base64_high_entropy_string", _plugin("high_entropy_strings", "Base64HighEntropyString")()),
+    names = ("HexHighEntropyString", "Base64HighEntropyString")
+    plugins = [_plugin("high_entropy_strings", name)() for name in names]
+    return tuple(
+        (kind, p.regex, p.calculate_shannon_entropy, p.entropy_limit)
+        for kind, p in zip(ENTROPY_KINDS, plugins, strict=True)
     )
-    return tuple((kind, p.regex, p.calculate_shannon_entropy, p.entropy_limit) for kind, p in plugins)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safety.detectors.groundedness import Groundedness, GroundednessOptions
-from safety.detectors.groundedness.cases import NEGATIVES, POSITIVES
+from safety.detectors.groundedness.examples import NEGATIVES, POSITIVES
 from safety.sentences import boundaries
 from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from safety.detectors.groundedness.case import Case, Manner, open_case
-from safety.detectors.groundedness.cases import KNOWN_FALSE_ALARMS, NEGATIVES, POSITIVES
+from safety.detectors.groundedness.comparison import Case, Manner, open_case
+from safety.detectors.groundedness.examples import KNOWN_FALSE_ALARMS, NEGATIVES, POSITIVES
 from safety.detectors.groundedness.index import Index
 from safety.detectors.groundedness.passage import read
 from safety.detectors.groundedness.score import CHECKS, CONTRADICTIONS, WEIGHTS, judge

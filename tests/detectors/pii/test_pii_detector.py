@@ -134,6 +134,23 @@ def test_options_that_cannot_be_used(options, message):
         Pii(options)
 
 
+# Invisible characters
+
+UNSEEN = "\u034f\u061c\u3164\u206a\U000e0100\u200b\u00ad\u115f\ufff9\U0001d173\x07\x80"
+CARD = "4539148803436467"
+
+
+@pytest.mark.parametrize("char", UNSEEN, ids=ascii)
+def test_an_invisible_character_between_the_digits_hides_nothing(char):
+    value = char.join(CARD)
+    assert found(f"card {value}, é") == [("CREDIT_CARD", value)]
+
+
+@pytest.mark.parametrize("char", UNSEEN, ids=ascii)
+def test_a_value_that_only_an_invisible_character_parts_from_others_is_found(char):
+    assert found(f"{CARD}{char}7 é") == [("CREDIT_CARD", CARD)]
+
+
 # Findings
 
 

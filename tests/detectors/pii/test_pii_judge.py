@@ -6,8 +6,8 @@ import pytest
 
 from safety.detectors.pii import checks
 from safety.detectors.pii.context import around, mentions, normal, stem
-from safety.detectors.pii.judge import best, score
-from safety.detectors.pii.recognizers import Candidate, Match
+from safety.detectors.pii.judge import score
+from safety.detectors.pii.recognizers import Candidate
 from safety.detectors.pii.table import Row
 
 ROW = Row("X", "XRecognizer", 0.5, 4)
@@ -111,15 +111,3 @@ def test_card_ranges(number, likely):
 )
 def test_addresses(address, likely):
     assert (checks.ip(address) == 1) is likely
-
-
-def test_best_keeps_the_surest_then_the_longest():
-    a, b, c = Match(0, 5, "A", 0.5), Match(3, 9, "B", 0.9), Match(9, 12, "C", 0.5)
-    d, e = Match(20, 25, "D", 0.5), Match(20, 28, "E", 0.5)
-    assert best([e, d, c, b, a]) == [b, c, e]
-    assert best([]) == []
-
-
-def test_best_lets_two_short_ones_stand_beside_a_lost_long_one():
-    long, left, right = Match(0, 20, "L", 0.5), Match(0, 8, "A", 0.6), Match(12, 20, "B", 0.6)
-    assert best([long, left, right]) == [left, right]

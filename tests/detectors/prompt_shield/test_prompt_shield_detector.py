@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import codecs
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safety.detectors.normalise.reading import MAX_DERIVED
-from safety.detectors.prompt_shield import PromptShield, PromptShieldOptions
-from safety.detectors.prompt_shield.detector import NEAR
+from safety.detectors.prompt_shield import SIGNATURES, PromptShield, PromptShieldOptions, Signature
+from safety.detectors.prompt_shield.detector import DETAIL, NEAR
 from safety.errors import ConfigError
 from safety.types import Exchange, Finding, Origin, Segment, Stage
 
@@ -128,7 +129,7 @@ def test_batches_keep_their_order() -> None:
 
 
 def test_an_unknown_row_in_the_options_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"detectors\.prompt_shield\.without: no signature 'nope'"):
+    with pytest.raises(ConfigError, match=r"^without: no signature 'nope'"):
         PromptShield(PromptShieldOptions(without=("nope",)))
 
 
@@ -145,6 +146,18 @@ def test_evidence_does_not_quote() -> None:
 
 
 ROW = "ignore-previous-instructions"
+
+
+@pytest.mark.parametrize("row", SIGNATURES, ids=lambda row: row.id)
+def test_evidence_is_ids_and_kinds_and_nothing_else(row: Signature) -> None:
+    ids = {signature.id for signature in SIGNATURES}
+    for text in row.positives:
+        for disguise in (text, base64.b64encode(text.encode()).decode(), "\u200b".join(text)):
+            for finding in findings(disguise, Origin.DOCUMENT if row.document else Origin.USER):
+                name, _, kind = finding.evidence.partition(" (")
+                assert name in ids
+                assert re.fullmatch(r"([a-z0-9]+\+?)*\)?", kind)
+                assert len(finding.detail) <= DETAIL
 
 
 @given(st.lists(st.sampled_from([*DISGUISED.values(), *WEAK, "é", "\ud800", "\u200b", "\n", "plain text "])))

@@ -99,6 +99,35 @@ def test_findings_carry_wire_spans_and_never_the_value():
     assert row.value not in finding.evidence + finding.detail
 
 
+# Invisible characters
+
+UNSEEN = st.sampled_from("\u034f\u061c\u3164\u206a\U000e0100\u200b\u00ad\u115f\ufff9\U0001d173\x07\x80")
+
+
+@settings(max_examples=200, deadline=None)
+@given(row=st.sampled_from(POSITIVES), char=UNSEEN, data=st.data())
+def test_an_invisible_character_inside_hides_nothing(row, char, data):
+    at = data.draw(st.integers(1, len(row.value) - 1))
+    value = row.value[:at] + char + row.value[at:]
+    assert found(row.text.replace(row.value, value)) == [(row.kind, value)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=st.sampled_from([row for row in TOKENS if row.kind != "json_web_token"]), char=UNSEEN)
+def test_a_secret_that_only_an_invisible_character_parts_from_a_word_is_found(row, char):
+    assert (row.kind, row.value) in found(f"x{char}{row.text}")
+
+
+def test_a_token_in_full_width_letters_is_found():
+    token = "".join(chr(ord(char) + 0xFEE0) for char in POSITIVES[0].value)
+    assert found(f"é {token}") == [("aws_access_key", token)]
+
+
+@pytest.mark.parametrize("char", "\u200b\u00ad\u3164", ids=ascii)
+def test_a_token_with_invisible_characters_is_pending(char):
+    assert DETECTOR.pending(f"so: {char.join('gh' + 'p_a1B2c3')}") == 4
+
+
 # Wherever it stands
 
 AROUND = st.lists(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from safety.detectors.groundedness import Groundedness
-from safety.detectors.groundedness.cases import (
+from safety.detectors.groundedness.examples import (
     KNOWN_FALSE_ALARMS,
     KNOWN_MISSES,
     NEGATIVES,
