@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from safety.detectors.base import Detector
 from safety.detectors.registry import load_registry
@@ -206,11 +206,11 @@ class Guard:
 
     # Streams.
 
-    def stream(self, request: Exchange, choices: int = 1) -> Stream[object]:
+    def stream(self, request: Exchange, choices: int = 1) -> Stream[Any]:
         """The gate for a streamed answer to ``request``, driven by the caller."""
         return Stream(self, request, choices)
 
-    def astream(self, request: Exchange, choices: int = 1) -> AsyncStream[object]:
+    def astream(self, request: Exchange, choices: int = 1) -> AsyncStream[Any]:
         """``stream`` for the event loop."""
         return AsyncStream(self, request, choices)
 

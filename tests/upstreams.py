@@ -136,14 +136,15 @@ def events(pieces: Iterable[str]) -> list[bytes]:
     ]
 
 
-def streamed(parts: Iterable[bytes], pause: float = 0.0, end: str = "close") -> Script:
+def streamed(
+    parts: Iterable[bytes], pause: float = 0.0, end: str = "close", status: str = "200 OK"
+) -> Script:
     """Answers with a stream. ``end``: ``close`` properly, ``abort`` the connection, or ``hang``."""
     listed = list(parts)
 
     async def script(_: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        )
+        head = f"HTTP/1.1 {status}\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        writer.write(head.encode())
         for part in listed:
             writer.write(b"%x\r\n%b\r\n" % (len(part), part))
             await writer.drain()

@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
-from safety.detectors.registry import build, load_registry
+from safety.detectors.registry import load_registry
 from safety.events.log import EventLog
 from safety.events.recorder import Recorder
 from safety.guard import Guard
 from safety.memo import Memo
 from safety.policy.cases import require, run_cases
+from safety.policy.detectors import build
 from safety.policy.file import LoadedPolicy, load_policy
 from safety.policy.watch import PolicyWatch
 from safety.pool import Pool

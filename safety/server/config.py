@@ -6,20 +6,46 @@ allowed``. Secrets never stand in the file: it names environment variables.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from safety.errors import ConfigError
+from safety.policy.layers import SHIPPED, locate
 from safety.policy.source import Problems, parse, read_text
 from safety.policy.validate import validated
 from safety.server.proxy import Caps, Settings
 from safety.server.upstream import Endpoint, Timeouts
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+CONFIGURATION = "a configuration is a mapping that begins with 'endpoints:'"
+
+_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
+
+
+def _url(value: str) -> str:
+    try:
+        usable = _URL.fullmatch(value) is not None and urlsplit(value).port != 0
+    except ValueError:  # a port that is no number or too large, an IPv6 address that is none
+        usable = False
+    if not usable:
+        raise PydanticCustomError("url", "write a URL such as http://127.0.0.1:11434")
+    return value
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise PydanticCustomError("address", "write HOST:PORT, with a port from 0 (any free one) to 65535")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
 Count = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -62,7 +88,7 @@ class ServeShape(_Shape):
     endpoints: Annotated[list[EndpointShape], Field(min_length=1)]
     policy: str = "default"
     store: str = "safety-events.sqlite"
-    listen: Annotated[str, Field(pattern=r"^.+:\d{1,5}$")] = "127.0.0.1:8787"
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8787"
     passthrough: list[str] = []
     caps: CapsShape = CapsShape()
     timeouts: TimeoutsShape = TimeoutsShape()
@@ -85,8 +111,8 @@ _SHAPE = TypeAdapter(ServeShape)
 def read_shape(path: Path, flags: Mapping[str, object]) -> ServeShape:
     """The configuration file at ``path``, with ``flags`` in place of its own keys. Raises ``ConfigError``."""
     problems = Problems()
-    text = read_text(path, str(path), problems)
-    tree = None if text is None else parse(text, str(path), path.parent, problems)
+    text = read_text(path, str(path), problems, "a configuration file")
+    tree = None if text is None else parse(text, str(path), path.parent, problems, CONFIGURATION)
     shape = None if tree is None else validated(_SHAPE, tree, problems)
     if shape is None:
         raise ConfigError("\n".join(problems.lines()))
@@ -104,12 +130,13 @@ def configure(shape: ServeShape, environ: Mapping[str, str], folder: Path = Path
         timeouts=Timeouts(**shape.timeouts.model_dump()),
     )
     return Configuration(
-        settings, _beside(shape.policy, folder), str(folder / shape.store), host.strip("[]"), int(port)
+        settings, policy_in(folder, shape.policy), str(folder / shape.store), host.strip("[]"), int(port)
     )
 
 
-def _beside(policy: str, folder: Path) -> str:
-    return str(folder / policy) if policy.endswith((".yaml", ".yml")) else policy
+def policy_in(folder: Path, policy: str) -> str:
+    """The name of a shipped policy as it is; anything else is a path relative to ``folder``."""
+    return policy if policy in SHIPPED else str(locate(policy, folder))
 
 
 def _endpoint(shape: EndpointShape, environ: Mapping[str, str]) -> Endpoint:

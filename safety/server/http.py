@@ -69,8 +69,8 @@ def header_size(scope: Scope) -> int:
 
 
 def header(scope: Scope, name: bytes) -> bytes:
-    """The request header's value, or nothing. ASGI gives names in lower case."""
-    return next((value for key, value in scope["headers"] if key == name), b"")
+    """The request header's values, or nothing. ASGI gives names in lower case."""
+    return b", ".join(value for key, value in scope["headers"] if key == name)
 
 
 async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:

@@ -2,16 +2,15 @@
 
 A thin caller: the codec reads and writes the protocol, the guard judges, the upstream fetches. It decides
 nothing about texts. What it refuses by itself is what cannot be judged: bodies that cannot be read, paths
-that are not configured, replies that are too large.
+that are not configured or ambiguous, redirects, replies that are too large.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from safety.errors import WireError
 from safety.guard import Guard, new_id
@@ -30,6 +29,7 @@ from safety.server.http import (
     piece,
     read_body,
 )
+from safety.server.paths import Paths
 from safety.server.streaming import Relay
 from safety.server.upstream import Endpoint, Reply, Timeouts, Upstream, UpstreamError
 from safety.types import Action, Exchange, Stage, Verdict
@@ -37,8 +37,7 @@ from safety.wire.codec import Codec, Refusal, Request
 
 log = logging.getLogger(__name__)
 
-UPSTREAM_STATUS = {"timeout": 504, "unreachable": 502, "died": 502, "too_large": 502}
-JSON: Headers = [(b"content-type", b"application/json")]
+_STATUS = {"timeout": 504}  # 502 for all else
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +63,39 @@ class Settings:
 
 @dataclass(slots=True)
 class _Call:
-    """One request on its way."""
+    """One request on its way. ``stage`` is the first one without an event, none once both have theirs;
+    ``begun`` says that an answer is going out, so that no other can."""
 
     id: str
     scope: Scope
     receive: Receive
     send: Send
     guard: Guard
-    codec: Codec | None
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str]
+    codec: Codec | None = None
+    stage: Stage | None = Stage.INPUT
+    begun: bool = False
+    relay: Relay | None = None
 
     @property
-    def path(self) -> str:
-        path: str = self.scope["path"]
-        return path
+    def raw_path(self) -> str:
+        """The path as it came: ASCII, percent-encoded."""
+        raw: bytes = self.scope["raw_path"]
+        return raw.decode("latin-1")
 
     @property
     def query(self) -> str:
         query: bytes = self.scope["query_string"]
         return query.decode("latin-1")
+
+    @property
+    def unrecorded(self) -> Stage | None:
+        """The stage that an event is still owed for."""
+        return None if self.relay is not None and self.relay.recorded else self.stage
+
+    def recorded(self) -> None:
+        """The stage has its event."""
+        self.stage = Stage.OUTPUT if self.stage is Stage.INPUT else None
 
 
 class Proxy:
@@ -91,7 +104,8 @@ class Proxy:
     def __init__(self, guard: Callable[[], Guard], codecs: Iterable[Codec], settings: Settings) -> None:
         self._guard = guard
         self._settings = settings
-        self._codecs: Mapping[str, Codec] = {path: codec for codec in codecs for path in codec.paths}
+        self._codecs = tuple(codecs)
+        self._paths = Paths(self._codecs, settings.passthrough)
         self._upstreams = [Upstream(e, settings.timeouts) for e in settings.endpoints]
         self._by_model = {m: u for u in self._upstreams for m in u.endpoint.models}
 
@@ -105,137 +119,144 @@ class Proxy:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008, "reason": "only HTTP is guarded"})
             return
-        codec, named = self._codec(scope)
-        call = _Call(new_id(), scope, receive, send, self._guard(), codec)
-        call.labels = {"route": f"{scope['method']} {call.path}", **named}
+        # A copy: uvicorn adds a chunked body's trailers to the list after the headers have been looked at.
+        scope = {**scope, "headers": list(scope["headers"])}
+        call = _Call(new_id(), scope, receive, send, self._guard(), {})
+        call.labels["route"] = f"{scope['method']} {call.raw_path}"
         try:
             await self._serve(call)
-        except ClientError as error:
-            await self._refuse(call, error.status, error.code, str(error), Stage.INPUT)
-        except WireError as error:
-            await self._refuse(call, error.status, error.code, str(error), Stage.INPUT)
+        except (ClientError, WireError) as error:
+            await self._refuse(call, error.status, error.code, str(error))
         except ClientGone:
-            await self._note(call, Stage.INPUT, Action.BLOCK, "proxy.client_closed", "during the request")
+            await self._note(call, Action.BLOCK, "proxy.client_closed", "during the request")
         except Exception as error:  # a fault of our own must not let anything pass, nor go unseen
             log.exception("request %s failed", call.id)
-            why = f"internal error: {type(error).__name__}"
-            await self._refuse(call, 500, "internal_error", why, Stage.INPUT)
-
-    def _codec(self, scope: Scope) -> tuple[Codec | None, dict[str, str]]:
-        """The codec for the path, and what the path itself says (Azure names the model there)."""
-        if scope["method"] != "POST":
-            return None, {}
-        codec = self._codecs.get(scope["path"])
-        if codec is not None:
-            return codec, {}
-        for template, other in self._codecs.items():
-            if (named := _templated(template, scope["path"])) is not None:
-                return other, {"model": named["deployment"]} if "deployment" in named else {}
-        return None, {}
+            await self._fault(call, f"internal error: {type(error).__name__}")
 
     async def _serve(self, call: _Call) -> None:
-        caps = self._settings.caps
-        if header_size(call.scope) > caps.headers:
+        caps, scope = self._settings.caps, call.scope
+        if header_size(scope) > caps.headers:
             raise ClientError(431, "headers_too_large", f"the request headers are over {caps.headers} bytes")
+        call.codec, named = self._paths.route(scope["method"], scope["raw_path"], scope["path"])
         if call.codec is None:
             await self._pass(call)
             return
-        if header(call.scope, b"content-encoding") not in (b"", b"identity"):
+        if "deployment" in named:  # Azure names the model in the path
+            call.labels["model"] = named["deployment"]
+        if header(scope, b"content-encoding") not in (b"", b"identity"):
             raise ClientError(
                 415, "unsupported_encoding", "a compressed body cannot be judged: send it plain"
             )
+        await self._judge(call, call.codec)
+
+    async def _judge(self, call: _Call, codec: Codec) -> None:
+        caps = self._settings.caps
         body = await read_body(call.receive, caps.body, self._settings.timeouts.body)
-        request = call.codec.read_request(
-            body, id=call.id, labels=call.labels, marks=call.guard.policy.documents
-        )
+        request = codec.read_request(body, id=call.id, labels=call.labels, marks=call.guard.policy.documents)
         call.labels = dict(request.exchange.labels)
         if len(request.exchange.segments) > caps.segments:
             raise ClientError(413, "too_many_texts", f"the request holds over {caps.segments} texts")
-        verdict = await call.guard.acheck(request.exchange)
+        verdict = await self._check(call, request.exchange)
         if verdict.blocked:
-            await self._send_refusal(call, call.codec.refuse_request(verdict), verdict)
+            await self._send_refusal(call, codec.refuse_request(verdict), verdict)
             return
-        if verdict.edits:
-            body = call.codec.apply(body, verdict.edits)
-        await self._forward(call, call.codec, request, body)
+        await self._forward(call, codec, request, codec.apply(body, verdict.edits))
+
+    async def _check(self, call: _Call, exchange: Exchange) -> Verdict:
+        verdict = await call.guard.acheck(exchange)
+        call.recorded()
+        return verdict
 
     async def _forward(self, call: _Call, codec: Codec, request: Request, body: bytes) -> None:
         watch = Watch(call.receive)
-        relay: Relay | None = None
         try:
             async with watch:
                 reply = await self._open(call, request.model, body)
                 try:
-                    _require_plain(reply)
-                    if reply.status == 200 and reply.header(b"content-type").startswith("text/event-stream"):
-                        relay = Relay(call.guard, codec, request)
-                        await self._stream(call, reply, relay)
+                    _require_answer_or_error(reply)
+                    if reply.ok and reply.streams:
+                        await self._stream(call, codec, request, reply)
                         return
-                    answered = await reply.read(self._settings.caps.reply)
+                    fetched = await reply.read(self._settings.caps.reply)
                 finally:
                     reply.close()
             # Nothing to cancel any more: what was fetched is judged and recorded, whoever listens.
-            await self._whole(call, codec, request, reply, answered)
+            await (self._whole if reply.ok else self._error_reply)(call, codec, request, reply, fetched)
         except UpstreamError as error:
             await self._failed(call, error)
         except WireError as error:
-            await self._refuse(call, 502, f"upstream_{error.code}", str(error), Stage.OUTPUT)
+            await self._refuse(call, 502, f"upstream_{error.code}", str(error))
         except asyncio.CancelledError:
             if not _hung_up(watch):
                 raise
-            if relay is not None:
-                await relay.finish("client_closed")
-            else:
-                await self._note(call, Stage.OUTPUT, Action.ALLOW, "proxy.client_closed", "before the answer")
+            await self._client_closed(call)
 
     async def _open(self, call: _Call, model: str, body: bytes) -> Reply:
         headers = [(k, v) for k, v in call.scope["headers"] if k != b"accept-encoding"]
         headers.append((b"accept-encoding", b"identity"))  # what comes back must be readable
-        return await self._upstream(model).open("POST", call.path, call.query, headers, body)
+        return await self._upstream(model).open("POST", call.raw_path, call.query, headers, body)
 
     def _upstream(self, model: str) -> Upstream:
         """The endpoint that serves ``model``, else the first one: a client cannot name any other."""
         return self._by_model.get(model, self._upstreams[0])
 
     async def _whole(self, call: _Call, codec: Codec, request: Request, reply: Reply, body: bytes) -> None:
-        if reply.status != 200:
-            # An error of the endpoint holds no answer; the client's SDK needs it as it is.
-            why = f"the endpoint said {reply.status}"
-            await self._note(call, Stage.OUTPUT, Action.ALLOW, "upstream.status", why)
-            await self._answer(call, reply.status, reply.headers, body)
-            return
-        verdict = await call.guard.acheck(codec.read_response(body, request))
-        if verdict.blocked:
-            body = codec.refuse_response(body, verdict)
-        elif verdict.edits:
-            body = codec.apply(body, verdict.edits)
-        await self._answer(call, 200, reply.headers, body, verdict)
+        _require_plain(reply)
+        verdict = await self._check(call, codec.read_response(body, request))
+        body = codec.refuse_response(body, verdict) if verdict.blocked else codec.apply(body, verdict.edits)
+        await self._answer(call, reply.status, reply.headers, body, verdict)
 
-    async def _stream(self, call: _Call, reply: Reply, relay: Relay) -> None:
-        await begin(call.send, 200, [*_without_length(reply.headers), _event_id(call.id)])
-        async for data in relay.run(reply.chunks()):
+    async def _error_reply(
+        self, call: _Call, codec: Codec, request: Request, reply: Reply, body: bytes
+    ) -> None:
+        """An error of the endpoint's own. SDKs need it as it is, but gateways quote texts in it."""
+        status = {"upstream_status": str(reply.status)}
+        call.labels |= status
+        kept = [(name, value) for name, value in reply.headers if name.lower() == b"retry-after"]
+        try:
+            _require_plain(reply)
+            if reply.streams:
+                raise WireError("event_stream", "an error is no stream", status=502)
+            exchange = codec.read_error(body, request)
+        except WireError as error:
+            why = f"the model endpoint answered {reply.status} with what cannot be judged ({error.code})"
+            await self._refuse(call, reply.status, "upstream_error", why, kept)
+            return
+        verdict = await self._check(call, replace(exchange, labels={**exchange.labels, **status}))
+        if verdict.blocked:
+            why = (
+                f"the model endpoint answered {reply.status}; what it said was blocked by the content policy"
+            )
+            await self._error(call, reply.status, "upstream_error", why, kept, verdict)
+            return
+        await self._answer(call, reply.status, reply.headers, codec.apply(body, verdict.edits), verdict)
+
+    async def _stream(self, call: _Call, codec: Codec, request: Request, reply: Reply) -> None:
+        _require_plain(reply)
+        call.relay = Relay(call.guard, codec, request)
+        await self._begin(call, reply)
+        async for data in call.relay.run(reply.chunks()):
             await piece(call.send, data)
         await piece(call.send, b"", more=False)
 
+    async def _begin(self, call: _Call, reply: Reply) -> None:
+        call.begun = True
+        await begin(call.send, reply.status, [*_without_length(reply.headers), _event_id(call.id)])
+
     async def _pass(self, call: _Call) -> None:
-        """Send a request to the endpoint unjudged, if the configuration says so; with an event."""
-        wanted = f"{call.scope['method']} {call.path}"
-        if not any(fnmatchcase(wanted, allowed) for allowed in self._settings.passthrough):
-            raise ClientError(404, "path_not_guarded", f"{wanted} is not guarded and not passed through")
+        """Send a request to the endpoint unjudged; with an event, and one more if that breaks off."""
         body = await read_body(call.receive, self._settings.caps.body, self._settings.timeouts.body)
-        noted = await self._note(call, Stage.INPUT, Action.ALLOW, "proxy.passed_through", wanted)
-        if noted.blocked:
+        if await self._note(call, Action.ALLOW, "proxy.passed_through", call.labels["route"]) is Action.BLOCK:
             await self._error(call, 503, "record_unavailable", "events cannot be recorded at present")
             return
         watch = Watch(call.receive)
         try:
             async with watch:
                 reply = await self._upstreams[0].open(
-                    call.scope["method"], call.path, call.query, call.scope["headers"], body
+                    call.scope["method"], call.raw_path, call.query, call.scope["headers"], body
                 )
                 try:
-                    headers = [*_without_length(reply.headers), _event_id(call.id)]
-                    await begin(call.send, reply.status, headers)
+                    await self._begin(call, reply)
                     async for data in reply.chunks():
                         await piece(call.send, data)
                     await piece(call.send, b"", more=False)
@@ -246,29 +267,71 @@ class Proxy:
         except asyncio.CancelledError:
             if not _hung_up(watch):
                 raise
+            await self._client_closed(call)
+
+    async def _client_closed(self, call: _Call) -> None:
+        if call.relay is not None:
+            await call.relay.finish("client_closed")
+            return
+        when = "during the answer" if call.begun else "before the answer"
+        await self._note(call, Action.ALLOW, "proxy.client_closed", when)
 
     async def _failed(self, call: _Call, error: UpstreamError) -> None:
-        await self._refuse(
-            call, UPSTREAM_STATUS[error.code], f"upstream_{error.code}", str(error), Stage.OUTPUT
-        )
+        await self._refuse(call, _STATUS.get(error.code, 502), f"upstream_{error.code}", str(error))
 
-    async def _refuse(self, call: _Call, status: int, code: str, message: str, stage: Stage) -> None:
-        """Answer with an error in the protocol's own shape, and put it on record."""
-        await self._note(call, stage, Action.BLOCK, f"proxy.{code}", message)
-        await self._error(call, status, code, message)
+    async def _fault(self, call: _Call, why: str) -> None:
+        """After a fault of our own nothing of the answer goes out any more; a stream says that it failed."""
+        if call.relay is None or not call.begun:
+            await self._refuse(call, 500, "internal_error", why)
+            return
+        try:
+            await call.relay.finish("internal_error")
+        except Exception:  # the same fault again, most likely
+            log.exception("the stream of request %s cannot be judged to its end", call.id)
+            await self._note(call, Action.BLOCK, "proxy.internal_error", why)
+        await piece(call.send, call.relay.fail("internal_error", why), more=False)
 
-    async def _error(self, call: _Call, status: int, code: str, message: str) -> None:
-        codec = call.codec or next(iter(self._codecs.values()))
+    async def _refuse(
+        self, call: _Call, status: int, code: str, message: str, headers: Headers | None = None
+    ) -> None:
+        """Answer with an error in the protocol's own shape, and put it on record. An answer that has begun
+        is cut instead: left incomplete, it makes uvicorn close the connection."""
+        await self._note(call, Action.ALLOW if call.begun else Action.BLOCK, f"proxy.{code}", message)
+        if not call.begun:
+            await self._error(call, status, code, message, headers)
+
+    async def _error(
+        self,
+        call: _Call,
+        status: int,
+        code: str,
+        message: str,
+        headers: Headers | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        codec = call.codec or self._codecs[0]
         refusal = codec.error(status, code, message, call.id)
-        await self._answer(call, refusal.status, JSON, refusal.body)
+        await self._send_refusal(call, refusal, verdict, headers or [])
 
-    async def _note(self, call: _Call, stage: Stage, action: Action, category: str, why: str) -> Verdict:
+    async def _note(self, call: _Call, action: Action, category: str, why: str) -> Action:
+        """Record what happened in the stage that has no event yet, if there is one; the action in force."""
+        stage = call.unrecorded
+        if stage is None:
+            return action
         exchange = Exchange(call.id, stage, (), labels=call.labels)
-        return await call.guard.anote(exchange, action, category, why)
+        verdict = await call.guard.anote(exchange, action, category, why)
+        call.recorded()
+        return verdict.action
 
-    async def _send_refusal(self, call: _Call, refusal: Refusal, verdict: Verdict) -> None:
-        headers = [(b"content-type", refusal.content_type.encode())]
-        await self._answer(call, refusal.status, headers, refusal.body, verdict)
+    async def _send_refusal(
+        self,
+        call: _Call,
+        refusal: Refusal,
+        verdict: Verdict | None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        kind = (b"content-type", refusal.content_type.encode())
+        await self._answer(call, refusal.status, [*headers, kind], refusal.body, verdict)
 
     async def _answer(
         self, call: _Call, status: int, headers: Headers, body: bytes, verdict: Verdict | None = None
@@ -276,6 +339,7 @@ class Proxy:
         own = [_event_id(call.id)]
         if verdict is not None:
             own.append((b"x-safety-action", str(verdict.action).encode()))
+        call.begun = True
         await answer(call.send, status, [*_without_length(headers), *own], body)
 
 
@@ -285,6 +349,16 @@ def _hung_up(watch: Watch) -> bool:
     if watch.gone and task is not None:
         task.uncancel()
     return watch.gone
+
+
+def _require_answer_or_error(reply: Reply) -> None:
+    kind = reply.status // 100
+    if kind == 3:
+        raise UpstreamError(
+            "redirect", "the model endpoint redirects, which is not followed: configure its URL"
+        )
+    if kind not in (2, 4, 5):
+        raise UpstreamError("status", f"the model endpoint answered with status {reply.status}")
 
 
 def _require_plain(reply: Reply) -> None:
@@ -299,17 +373,3 @@ def _without_length(headers: Headers) -> Headers:
 
 def _event_id(exchange_id: str) -> tuple[bytes, bytes]:
     return b"x-safety-event-id", exchange_id.encode()
-
-
-def _templated(template: str, path: str) -> dict[str, str] | None:
-    """What a codec's ``{placeholders}`` stand for in ``path``, each one path segment; ``None`` where the path
-    has another form."""
-    if "{" not in template:
-        return None
-    wanted, given = template.split("/"), path.split("/")
-    if len(wanted) != len(given):
-        return None
-    named = {w.strip("{}"): g for w, g in zip(wanted, given, strict=True) if w.startswith("{") and g}
-    return (
-        named if all(w == g or w.strip("{}") in named for w, g in zip(wanted, given, strict=True)) else None
-    )

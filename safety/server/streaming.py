@@ -20,7 +20,12 @@ class Relay:
 
     def __init__(self, guard: Guard, codec: Codec, request: Request) -> None:
         self._codec = codec.stream(request)
-        self._stream: AsyncStream[Chunk] = AsyncStream(guard, request.exchange, request.n)
+        self._stream: AsyncStream[Chunk] = guard.astream(request.exchange, request.n)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the answer has its event."""
+        return self._stream.verdict is not None
 
     async def run(self, data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The guarded bytes. Returns when the answer is complete or cut; by then its event is on record."""
@@ -51,7 +56,7 @@ class Relay:
     async def finish(self, end: str = "") -> bytes:
         """Judge and record what has come; the bytes that may still go out. Once only: a client that hangs
         up while the end is being recorded must not make a second event."""
-        if self._stream.verdict is not None:
+        if self.recorded:
             return b""
         out = [self._bytes(piece) for piece in await self._stream.finish(end)]
         if self._stream.over:
@@ -61,7 +66,11 @@ class Relay:
     async def _broken(self, code: str, message: str) -> bytes:
         """The endpoint broke off: what was judged goes out, then an error the client's SDK raises."""
         out = await self.finish(code)
-        return out if self._stream.over else out + self._codec.fail(code, message)
+        return out if self._stream.over else out + self.fail(code, message)
+
+    def fail(self, code: str, message: str) -> bytes:
+        """The error that ends a stream which broke off."""
+        return self._codec.fail(code, message)
 
     def _bytes(self, piece: Released[Chunk] | Cut) -> bytes:
         if isinstance(piece, Cut):

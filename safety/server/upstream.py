@@ -45,7 +45,8 @@ class Endpoint:
 
 
 class UpstreamError(Exception):
-    """The endpoint did not give a usable reply. ``code``: unreachable, timeout, died or too_large."""
+    """The endpoint did not give a usable reply. ``code``: unreachable, timeout, died, too_large, redirect or
+    status."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -61,8 +62,18 @@ class Reply:
         self.headers: Headers = end_to_end(response.raw_headers)
 
     def header(self, name: bytes) -> str:
-        """The header's value in lower case, or nothing."""
-        return next((v for k, v in self.headers if k.lower() == name), b"").decode("latin-1").lower()
+        """The header's values in lower case, or nothing."""
+        return b", ".join(v for k, v in self.headers if k.lower() == name).decode("latin-1").lower()
+
+    @property
+    def ok(self) -> bool:
+        """Whether this is an answer, rather than an error."""
+        return 200 <= self.status < 300
+
+    @property
+    def streams(self) -> bool:
+        """Whether the body is server-sent events."""
+        return self.header(b"content-type").startswith("text/event-stream")
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece, as it arrives."""

@@ -87,7 +87,10 @@ class OpenAICodec:
 
     def read_error(self, body: bytes, request: Request) -> Exchange:
         texts = pointer.strings(jsonread.loads(body, status=502)) if body else ()
-        return _answered(request, [Segment(at, Origin.ASSISTANT, text) for at, text in texts if text])
+        error = _answered(request, [Segment(at, Origin.ASSISTANT, text) for at, text in texts if text])
+        # An error speaks of the request, not from its documents: it is not to be grounded in them.
+        context = tuple(s for s in error.context if s.origin not in (Origin.DOCUMENT, Origin.TOOL_RESULT))
+        return replace(error, context=context)
 
     def apply(self, body: bytes, edits: Sequence[Edit]) -> bytes:
         if not edits:

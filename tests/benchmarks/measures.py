@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, count, islice
+from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import median
 
 from load import Bodies, Round, measure
-from processes import Running, proxy
+from processes import Running, proxy, unrecorded
 from report import Cell, Table, of_target
 from texts import Mix, Sized, body, single, turns
 
@@ -139,8 +139,7 @@ async def streams(plan: Plan) -> Table:
 
     async def taken(chunks: int) -> dict[str, list[Round]]:
         def bodies(_: str) -> Bodies:
-            kind = "stream"
-            return ((kind, single(f"{text}", stream=True, max_tokens=chunks)) for text in _prompts(plan))
+            return (("stream", single(text, stream=True, max_tokens=chunks)) for text in _prompts(plan))
 
         return await interleaved(plan, plan.candidates, bodies, seconds=30, most=3 * AT_ONCE)
 
@@ -221,7 +220,7 @@ async def conversation(plan: Plan) -> Table:
     at_once = 4
     for _ in range(plan.rounds):
         for name, server in plan.proxies.items():
-            chats = [turns(Random(next(plan.seeds)), TURNS) for _ in range(20 + at_once)]
+            chats = [turns(Random(next(plan.seeds)), TURNS) for _ in range(60 + at_once)]
             first[name].append(await measure(server, _bodies(chats, 2), at_once, 30))
             await measure(server, _bodies(chats, -2), at_once, 30)
             last[name].append(await measure(server, _bodies(chats, None), at_once, 30))
@@ -242,6 +241,28 @@ async def conversation(plan: Plan) -> Table:
 
 def _bodies(chats: list[list[dict[str, str]]], end: int | None) -> Bodies:
     return (("turn", body(chat[:end])) for chat in chats)
+
+
+PER_EVENT = 60.0
+
+
+async def record(plan: Plan) -> Table:
+    """The proxy against the same proxy with a record that keeps nothing."""
+    table = Table(
+        f"The record: on against off, {AT_ONCE} connections, 1 KB",
+        ("candidate", "CPU us/request", "without record", "CPU us/event", "target", "of target", "refused"),
+        notes=("Two events per request. Without record, events are made but go nowhere.",),
+    )
+    texts = Sized(1024)
+    for name, recorded in plan.proxies.items():
+        upstream, policy = plan.candidates[DIRECT].url, plan.policies[name]
+        with unrecorded(upstream, policy, plan.folder, name.replace(" ", "-")) as off:
+            servers = {"on": recorded, "off": off}
+            rounds = await interleaved(plan, servers, lambda _: texts.bodies(next(plan.seeds)))
+        on, without = (middle(rounds[which], lambda r: r.cpu_us) for which in servers)
+        event = (on - without) / 2
+        table.rows.append([name, on, without, event, *of_target(event, PER_EVENT), refused(rounds["on"])])
+    return table
 
 
 TWICE = 1.8
@@ -275,8 +296,3 @@ async def workers(plan: Plan) -> Table:
                     + [servers[number].memory(), refused(taken)]
                 )
     return table
-
-
-def bounded(bodies: Bodies, most: int) -> Bodies:
-    """At most so many of them."""
-    return chain(islice(bodies, most))

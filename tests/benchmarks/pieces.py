@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
 
-from report import Cell, Table, of_target
+from report import Table, of_target
 from texts import letters, prose
+from unrecorded import NullRecorder
 
 from safety.detectors.base import Detector
-from safety.events.event import Event
 from safety.events.log import EventLog
 from safety.events.recorder import Recorder
 from safety.guard import Guard
 from safety.types import Exchange, Origin, Segment, Stage, Verdict
 
-SAMPLES = 7
-RATE, BURST = 1000, 2  # events per second, and per request
-
-
-class NullRecorder:
-    """Takes events and keeps nothing."""
-
-    def put(self, event: Event) -> Future[None]:
-        future: Future[None] = Future()
-        future.set_result(None)
-        return future
-
-    def trouble(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        return None
+SAMPLES, TEXTS = 7, 50
+PACES = {"quiet": (200, 2), "busy": (4000, 32)}  # events per second, and how many come at once
 
 
 def pieces(policy: str, folder: Path, seconds: float) -> Table:
@@ -44,8 +28,8 @@ def pieces(policy: str, folder: Path, seconds: float) -> Table:
         "Parts, CPU us (this process, no network)",
         ("part", "CPU us", "target", "of target"),
         notes=(
-            f"Record: {RATE} events a second, {BURST} at a time; the writer's thread is counted.",
-            "Fewer at a time share a commit worse and cost more each.",
+            *(f"{name}: {rate} events a second, {many} at once." for name, (rate, many) in PACES.items()),
+            "Events that come together share a commit. The writer's thread is counted.",
         ),
     )
     with Guard.from_policy(policy) as guard:
@@ -62,20 +46,16 @@ Figure = tuple[str, float, float | None]
 
 
 def _detecting(detectors: dict[str, Detector]) -> list[Figure]:
-    random = Random(3)
-    short = [_exchange(f"{prose(random, 1014)} {letters(n)}") for n in range(100)]
-    figured = [_exchange(prose(random, 1024, 0.4)) for _ in range(100)]
-    long = [_exchange(f"{prose(random, 4086)} {letters(n)}") for n in range(25)]
-    signatures = [detectors[n] for n in ("prompt_shield", "hidden_text") if n in detectors]
+    every = list(detectors.values())
+    signatures = [d for d in every if d.name in ("prompt_shield", "hidden_text")]
+    personal = [d for d in every if d.name == "pii"]
     found: list[Figure] = []
     if signatures:
-        found.append(("signatures + normalise, 1 KB of ASCII", sum(_cost(d, short) for d in signatures), 40))
-    if "pii" in detectors:
-        found.append(("personal data, text without triggers, per KB", _cost(detectors["pii"], long) / 4, 100))
-    found += [(f"{d.name}, 1 KB of ASCII", _cost(d, short), None) for d in detectors.values()]
-    found += [
-        (f"{d.name}, 1 KB with figures and addresses", _cost(d, figured), None) for d in detectors.values()
-    ]
+        found.append(("signatures + normalise, 1 KB of ASCII", _cost(signatures, 1), 40))
+    if personal:
+        found.append(("personal data, text without triggers, per KB", _cost(personal, 4) / 4, 100))
+    for figures, what in ((0.0, "1 KB of ASCII"), (0.4, "1 KB with figures and addresses")):
+        found += [(f"{d.name}, {what}", _cost([d], 1, figures), None) for d in every]
     return found
 
 
@@ -83,53 +63,48 @@ def _exchange(text: str) -> Exchange:
     return Exchange("0" * 32, Stage.INPUT, (Segment("/messages/0/content", Origin.USER, text),))
 
 
-def _cost(detector: Detector, exchanges: Sequence[Exchange]) -> float:
-    """CPU microseconds of one call on one exchange."""
-
-    def once() -> None:
+def _cost(detectors: Sequence[Detector], size: int, figures: float = 0.0) -> float:
+    """CPU microseconds of one call of each on one text of ``size`` KB. Every text is new: detectors may
+    share what they found out about a text just seen."""
+    random = Random(f"{[d.name for d in detectors]} {size} {figures}")
+    samples = []
+    for _ in range(SAMPLES + 1):
+        texts = [prose(random, 1024 * size - 9, figures) for _ in range(TEXTS)]
+        exchanges = [_exchange(f"{text} {letters(random.getrandbits(36))}") for text in texts]
+        before = time.thread_time()
         for exchange in exchanges:
-            detector.detect((exchange,))
-
-    once()
-    return 1e6 * median(_spent(once) for _ in range(SAMPLES)) / len(exchanges)
-
-
-def _spent(call: Callable[[], None]) -> float:
-    before = time.thread_time()
-    call()
-    return time.thread_time() - before
+            for detector in detectors:
+                detector.detect((exchange,))
+        samples.append(time.thread_time() - before)
+    return 1e6 * median(samples[1:]) / TEXTS  # the first one warmed up
 
 
 def _recording(guard: Guard, folder: Path, seconds: float) -> list[Figure]:
-    verdicts = guard.judge([_exchange(f"{prose(Random(n), 1014)} {letters(n)}") for n in range(BURST)])
-    recorders: dict[str, Recorder | None] = {"none": None, "null": NullRecorder()}
-    with EventLog(folder / "pieces.sqlite") as log:
-        recorders["file"] = log
-        costs: dict[str, list[float]] = {name: [] for name in recorders}
-        for _ in range(3):
-            for name, recorder in recorders.items():
-                guard.recorder = recorder
-                costs[name].append(_paced(guard, verdicts, seconds / 2))
+    verdict = guard.judge([_exchange(prose(Random(5), 1024))])[0]
+    found: list[Figure] = []
+    with EventLog(folder / "parts.sqlite") as log:
+        recorders: dict[str, Recorder | None] = {"none": None, "null": NullRecorder(), "file": log}
+        for name, (rate, many) in PACES.items():
+            costs: dict[str, list[float]] = {recorder: [] for recorder in recorders}
+            for _ in range(3):
+                for recorder, guard.recorder in recorders.items():
+                    costs[recorder].append(_paced(guard, verdict, rate, many, seconds / 2))
+            cost = {recorder: median(samples) for recorder, samples in costs.items()}
+            found += [
+                (f"event record, clean traffic, {name}, per event", cost["file"] - cost["none"], 60),
+                ("  of that, making the event", cost["null"] - cost["none"], None),
+            ]
         guard.recorder = None
-    cost = {name: median(samples) for name, samples in costs.items()}
-    return [
-        ("event record, clean traffic, per event", cost["file"] - cost["none"], 60),
-        ("  of that, making the event (null recorder)", cost["null"] - cost["none"], None),
-    ]
+    return found
 
 
-def _paced(guard: Guard, verdicts: Sequence[Verdict], seconds: float) -> float:
+def _paced(guard: Guard, verdict: Verdict, rate: int, many: int, seconds: float) -> float:
     """CPU microseconds per event, of all threads."""
-    number = max(1, int(seconds * RATE / BURST))
+    bursts = max(1, int(seconds * rate / many))
     cpu, due = time.process_time(), time.perf_counter()
-    for _ in range(number):
-        for verdict in verdicts:
+    for _ in range(bursts):
+        for _ in range(many):
             guard.record(verdict)
-        due += BURST / RATE
+        due += many / rate
         time.sleep(max(0.0, due - time.perf_counter()))
-    return 1e6 * (time.process_time() - cpu) / (number * BURST)
-
-
-def cells(table: Table) -> dict[str, Cell]:
-    """The figures by part."""
-    return {str(row[0]): row[1] for row in table.rows}
+    return 1e6 * (time.process_time() - cpu) / (bursts * many)

@@ -97,6 +97,16 @@ def proxy(upstream: str, policy: str, folder: Path, name: str, workers: int = 1)
 
 
 @contextmanager
+def unrecorded(upstream: str, policy: str, folder: Path, name: str) -> Iterator[Running]:
+    """The same with a record that keeps nothing."""
+    command = [sys.executable, str(HERE / "unrecorded.py"), upstream, policy]
+    with _started(command, folder / f"unrecorded-{name}.log") as running:
+        _wait_for(f"{running.url}/healthz")
+        running.settle()
+        yield running
+
+
+@contextmanager
 def _started(command: Sequence[str], log: Path) -> Iterator[Running]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)

@@ -33,6 +33,7 @@ SECTIONS: dict[str, Callable[[measures.Plan], Awaitable[Table]]] = {
     "streams": measures.streams,
     "mix": measures.mix,
     "conversation": measures.conversation,
+    "record": measures.record,
     "workers": measures.workers,
 }
 PARTS = "parts"
