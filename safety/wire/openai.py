@@ -9,6 +9,7 @@ through. Of an upstream's own error, every string is read: no table says where g
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from safety.errors import WireError
