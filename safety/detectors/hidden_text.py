@@ -161,7 +161,7 @@ def _bidi(text: str) -> Iterator[_Hidden]:
         yield _Hidden("bidi", *mark.span(), score)
 
 
-_MIXED = re.compile(f"[A-Za-z]+[{''.join(LOOK_ALIKES)}]|[{''.join(LOOK_ALIKES)}]+[A-Za-z]")
+_MIXED = re.compile(f"[A-Za-z][{''.join(LOOK_ALIKES)}]|[{''.join(LOOK_ALIKES)}][A-Za-z]")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -200,7 +200,8 @@ _ENCODINGS = {
     "reversed": 0.45,
 }
 _NESTED = 0.2  # added when something is encoded twice
-_SPEAKS = re.compile(r"[^\W\d_]{2,}\s[^\W\d_]{2,}")
+# Two words. Exactly two letters on each side: an open count would read a long run once per letter of it.
+_SPEAKS = re.compile(r"[^\W\d_]{2}\s[^\W\d_]{2}")
 # Escapes of plain letters: nobody needs them.
 _NEEDLESS = re2.compile(
     r"(?i)(?:%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])){6,}"

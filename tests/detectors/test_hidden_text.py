@@ -155,3 +155,13 @@ def test_every_place_lies_in_the_text(text: str) -> None:
         assert finding.span is not None
         assert 0 <= finding.span.start < finding.span.end <= len(text)
         assert 0.2 <= finding.score <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["6967" * 250_000, "a" * 1_000_000, "aа" * 500_000], ids=["hex", "run", "mixed"]
+)
+def test_a_long_run_is_read_once(text: str) -> None:
+    """Read once per letter, each of these would take hours."""
+    segment = Segment("/a", Origin.USER, text)
+    (findings,) = HiddenText().detect([Exchange("x", Stage.INPUT, (segment,))])
+    assert all(f.span is not None and f.span.end <= len(text) for f in findings)
