@@ -27,7 +27,7 @@ T = TypeVar("T")
 # A sentence end near ``max_hold`` may need what follows to be recognised; more is never waited for.
 LOOKAHEAD = 200
 # An unfinished finding is waited for over at most so many windows' worth of text.
-MAX_PENDING = 4
+MAX_PENDING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class _Channel:
     length: int = 0
     cuts: list[int] = field(default_factory=lambda: [0])  # where windows ended; the last is due up to
     judged: int = 0
+    open: int | None = None  # where a finding may have begun that no window has completed
     releasable: int = 0
-    sent: int = 0
     edits: list[Edit] = field(default_factory=list)
 
     def add(self, text: str, windowed: bool) -> int:
@@ -106,13 +106,15 @@ class _Channel:
         if end is None:
             return None
         start = self.cuts[-1]
+        reach = min(start - policy.overlap, start if self.open is None else self.open)
         for earlier in reversed(self.cuts[:-1]):
-            if self.cuts[-1] - earlier > policy.overlap and start != self.cuts[-1]:
+            if start <= reach:
                 break
             start = earlier
         self.cuts = [c for c in self.cuts if c >= start] + [end]
-        self.tail = self.tail[start - self.base :]
-        self.base = start
+        if start - self.base > len(self.tail) // 2:  # not at every window: each time is a copy of the rest
+            self.tail = self.tail[start - self.base :]
+            self.base = start
         return self.segment(start, end)
 
 
@@ -171,7 +173,9 @@ class Gate(Generic[T]):
         for channel in self._channels.values():
             if not self._cuts(channel) or channel.choice in self._stopped:
                 continue
-            while (window := channel.next_window(self._policy)) is not None:
+            if channel.judged < channel.cuts[-1]:
+                continue  # how far back the next window must reach is known when the last one is settled
+            if (window := channel.next_window(self._policy)) is not None:
                 windows.append(replace(self._output, segments=(window,)))
         return windows
 
@@ -219,7 +223,7 @@ class Gate(Generic[T]):
             last = bisect_left(known, span.end, key=_start)
             if any(_inside(span, one.span) for one in known[first:last]):
                 continue
-            if span.start < channel.sent:
+            if span.start < channel.releasable:  # not what was sent: that depends on the chunks
                 return False
             known[first:last] = merge_edits([*known[first:last], edit])
         return True
@@ -231,6 +235,7 @@ class Gate(Generic[T]):
         limit = min(channel.judged, *open_from) if open_from else channel.judged
         if channel.judged - limit > MAX_PENDING * self._policy.max_hold:
             limit = channel.judged
+        channel.open = limit if limit < channel.judged else None
         at = bisect_left(channel.edits, limit, key=_start) - 1
         if at >= 0 and limit < channel.edits[at].span.end:
             limit = channel.edits[at].span.start
@@ -264,8 +269,6 @@ class Gate(Generic[T]):
         """The item as it may go out: edits applied, and cut off where a stopped choice ends. ``None`` when
         nothing of it may."""
         texts = tuple(_released_text(channel, at, text) for channel, at, text in held.deltas)
-        for channel, at, text in held.deltas:
-            channel.sent = max(channel.sent, min(at + len(text), channel.releasable))
         gone = self.over or (held.choices and held.choices <= self._stopped)
         if gone and not any(texts):
             return None

@@ -26,12 +26,13 @@ POLICY = Policy(
     ),
 )
 DAY = date(2026, 1, 1)
-OPEN = re.compile(r"s(?:e(?:c(?:r(?:e(?:t(?:\.? ?\d*)?)?)?)?)?)?\s*\Z")
-FIND = re.compile(r"secret(?:\. |\s)?\d+|BAD")
+OPEN = re.compile(r"s(?:e(?:c(?:r(?:e(?:t(?:\.? ?\d*)?)?)?)?)?)?\s*\Z|\[[^\]]*\Z")
+FIND = re.compile(r"secret(?:\. |\s)?\d+|BAD|\[[^\]]*\]")
 
 
 def judge(exchange: Exchange, *, pending: bool = True) -> Verdict:
-    """A verdict by a small real detector: numbers after "secret" (even across a sentence end), and BAD."""
+    """A verdict by a small real detector: numbers after "secret" (even across a sentence end), what stands in
+    brackets (over any number of sentences), and BAD."""
     findings = [
         Finding("d", "bad" if m[0] == "BAD" else "secret", span=segment.span(*m.span()))
         for segment in exchange.segments
@@ -89,6 +90,8 @@ WORDS = st.sampled_from(
         "secret",
         " 7",
         "x" * 60,
+        "[",
+        "]. ",
     ]
 )
 TEXT = st.lists(WORDS, max_size=25).map("".join)
