@@ -133,11 +133,16 @@ def _entries(part: _Part, outcomes: Sequence[Outcome]) -> list[tuple[Key, Judged
     own = outcomes[: len(part.plan.by_segment)]
     if not part.keyed or any(outcome.ran is not Ran.OK for outcome in own):
         return []
-    found = [(o.detector, f) for o in own for f in o.findings if f.span is not None]
+    found: dict[str, list[tuple[str, Finding]]] = {}
+    for outcome in own:
+        for finding in outcome.findings:
+            if finding.span is not None:
+                found.setdefault(finding.span.path, []).append((outcome.detector, finding))
     entries: list[tuple[Key, Judged]] = []
     for (segment, key), judged in zip(part.keyed, part.known, strict=True):
         if judged is None:
-            entries.append((key, _within(segment, found) if found else CLEAN))
+            here = found.get(segment.path)
+            entries.append((key, _within(segment, here) if here else CLEAN))
     return entries
 
 

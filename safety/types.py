@@ -123,10 +123,17 @@ class Exchange:
     segments: tuple[Segment, ...]
     context: tuple[Segment, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    # Filled when first asked: thousands of findings in thousands of segments must not be compared in pairs.
+    _by_path: dict[str, list[Segment]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def segment_at(self, span: Span) -> Segment | None:
         """The judged segment in which ``span`` begins."""
-        return next((segment for segment in self.segments if segment.holds(span)), None)
+        if not self._by_path:
+            found: dict[str, list[Segment]] = {}
+            for segment in self.segments:
+                found.setdefault(segment.path, []).append(segment)
+            self._by_path.update(found)
+        return next((one for one in self._by_path.get(span.path, ()) if one.holds(span)), None)
 
 
 def below(category: str, root: str) -> bool:
