@@ -6,7 +6,7 @@ It neither waits nor runs anything: the guard hands ``steps`` to a ``Run`` and r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safety.memo import CLEAN, Judged, Key, Memo, to_absolute, to_relative
 from safety.plan import StagePlan, Task, shown
@@ -30,15 +30,14 @@ class _Part:
             segment for (segment, _), judged in zip(self.keyed, self.known, strict=True) if judged is None
         ]
 
-    def remembered(self, label: str) -> tuple[tuple[Finding, ...], int]:
-        """What the memo knows of one detector's findings, and for how many segments."""
-        findings: list[Finding] = []
-        count = 0
+    def remembered(self) -> tuple[dict[str, tuple[Finding, ...]], int]:
+        """What the memo knows: findings by detector, and for how many segments."""
+        found: dict[str, tuple[Finding, ...]] = {}
         for (segment, _), judged in zip(self.keyed, self.known, strict=True):
-            if judged is not None:
-                count += 1
-                findings += to_absolute(judged.get(label, ()), segment)
-        return tuple(findings), count
+            if judged:  # most of a conversation is known to be clean
+                for label, findings in judged.items():
+                    found[label] = found.get(label, ()) + to_absolute(findings, segment)
+        return found, sum(judged is not None for judged in self.known)
 
 
 class Evaluation:
@@ -107,23 +106,17 @@ class Evaluation:
         return results
 
     def _of(self, part: _Part) -> list[Outcome]:
+        found, cached = part.remembered()
+        by_segment = len(part.plan.by_segment)
         outcomes = []
-        for task in part.plan.tasks:
+        for place, task in enumerate(part.plan.tasks):
             outcome = Outcome(task.detector.label)
             if task.detector.name in part.places:
                 step, at = part.places[task.detector.name]
                 outcome = step.outcomes[at]
-            if part.keyed and task in part.plan.by_segment:
-                findings, cached = part.remembered(task.detector.label)
-                if cached:
-                    outcome = Outcome(
-                        outcome.detector,
-                        findings + outcome.findings,
-                        outcome.ran,
-                        outcome.error,
-                        outcome.seconds,
-                        cached,
-                    )
+            if cached and place < by_segment:
+                findings = found.get(outcome.detector, ()) + outcome.findings
+                outcome = replace(outcome, findings=findings, cached=cached)
             outcomes.append(outcome)
         return outcomes
 

@@ -31,7 +31,7 @@ from safety.policy.model import Policy, decide
 from safety.pool import Pool
 from safety.runner import Check, Run
 from safety.stream import AsyncStream, Stream
-from safety.types import Action, Exchange, Finding, Hit, Outcome, Ran, Verdict
+from safety.types import Action, Exchange, Finding, Hit, Outcome, Ran, Stage, Verdict
 from safety.wire.plain import answer_exchange, messages_exchange, prompt_exchange
 
 RECORD = "record@1"  # the outcome that stands for the event store
@@ -79,6 +79,11 @@ class Guard:
         registry = load_registry()
         policy = load_policy(path, registry).policy
         return cls(policy, build(policy, registry), recorder=recorder)
+
+    @property
+    def judges_answers(self) -> bool:
+        """Whether any detector runs on answers."""
+        return bool(self._plans[Stage.OUTPUT].tasks)
 
     # Judging: outcomes and a verdict, no record.
 

@@ -22,6 +22,8 @@ class Judge(Protocol):
 
     policy: Policy
 
+    @property
+    def judges_answers(self) -> bool: ...
     def judge(
         self, exchanges: Sequence[Exchange], *, remember: bool = True, growing: bool = False
     ) -> list[Verdict]: ...
@@ -41,7 +43,7 @@ class _Judged(Generic[T]):
 
     def __init__(self, guard: Judge, request: Exchange, choices: int) -> None:
         self._guard = guard
-        self._gate: Gate[T] = Gate(request, _how(guard.policy), choices)
+        self._gate: Gate[T] = Gate(request, _how(guard), choices)
         self._outcomes: list[Outcome] = []
         self._seconds = 0.0
         self.verdict: Verdict | None = None
@@ -66,12 +68,16 @@ class _Judged(Generic[T]):
         return replace(verdict, seconds=self._seconds)
 
 
-def _how(policy: Policy) -> StreamPolicy:
-    """The policy's way of streaming; buffered if an exception speaks of whole answers, which no window is."""
-    whole = any(exemption.sha256 is not None for exemption in policy.exceptions)
-    if whole and policy.stream.mode is StreamMode.WINDOWED:
-        return replace(policy.stream, mode=StreamMode.BUFFERED)
-    return policy.stream
+def _how(guard: Judge) -> StreamPolicy:
+    """The policy's way of streaming. Buffered if an exception speaks of whole answers, which no window is;
+    nothing is held if no detector judges answers."""
+    stream = guard.policy.stream
+    if not guard.judges_answers:
+        return replace(stream, mode=StreamMode.OBSERVE)
+    whole = any(exemption.sha256 is not None for exemption in guard.policy.exceptions)
+    if whole and stream.mode is StreamMode.WINDOWED:
+        return replace(stream, mode=StreamMode.BUFFERED)
+    return stream
 
 
 class Stream(_Judged[T]):

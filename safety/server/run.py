@@ -25,12 +25,15 @@ from safety.server.config import Configuration, ServeShape, configure
 HANDED_DOWN = "SAFETY_LAYER_SERVE"
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises ``ConfigError`` when the address cannot be had."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one. ``shared``: others may listen there too, each getting its
+    part of the connections. Raises ``ConfigError`` when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind((host, port))
         bound.listen(2048)  # now, so that nobody is turned away while workers are still starting
     except OSError as error:
@@ -42,6 +45,29 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+class Workers(Multiprocess):
+    """uvicorn's supervisor with a listening socket for each worker: from one for all, the kernel may hand
+    nearly every connection to one of them."""
+
+    def __init__(self, config: uvicorn.Config, first: socket.socket) -> None:
+        self._address = first.getsockname()[:2]
+        self._next: socket.socket | None = first
+        self._given: socket.socket | None = None
+        super().__init__(config, [])
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """The socket of the worker that is about to start."""
+        if self._given is not None:
+            self._given.close()  # its worker has a copy; what nobody accepts from must not stay open
+        self._given, self._next = self._next or listen(*self._address, shared=True), None
+        return [self._given]
+
+    @sockets.setter
+    def sockets(self, _: object) -> None:
+        return
+
+
 def server(app: FastAPI | str) -> uvicorn.Config:
     """uvicorn's settings. No access log (the record is the log); ``date`` and ``server`` come from the
     endpoint's own answer."""
@@ -50,6 +76,7 @@ def server(app: FastAPI | str) -> uvicorn.Config:
         factory=isinstance(app, str),
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # nothing here asks who the client is
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=10,
@@ -62,7 +89,7 @@ def serve(
 ) -> int:
     """Serve until told to stop; ``started`` is told the configuration and the port. Returns the exit code."""
     configuration = configure(shape, os.environ, folder)
-    bound = listen(configuration.host, configuration.port)
+    bound = listen(configuration.host, configuration.port, shared=workers > 1)
     with bound:
         port = bound.getsockname()[1]
         if workers == 1:
@@ -75,7 +102,7 @@ def serve(
             os.environ[HANDED_DOWN] = json.dumps([shape.model_dump(), str(folder)])
             config = server("safety.server.run:worker_app")
             config.workers = workers
-            Multiprocess(config, sockets=[bound]).run()
+            Workers(config, bound).run()
     return 0
 
 

@@ -103,4 +103,7 @@ def _started(given: argparse.Namespace, folder: Path, stack: ExitStack) -> measu
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (DidNotStart, ConnectionError, TimeoutError) as error:
+        sys.exit(f"benchmark stopped: {type(error).__name__}: {error}")
