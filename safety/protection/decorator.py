@@ -67,10 +67,12 @@ def protect(
             A policy that cannot be used is a ``PolicyError`` here, at start-up.
         prompt: the parameter that holds the prompt, a str or a list of OpenAI messages. By default the first
             there is of ``PROMPT_NAMES``; ``None`` for a function that has none.
-        documents: the parameters that hold documents. By default all there are of ``DOCUMENT_NAMES``.
+        documents: the parameters that hold documents. By default all there are of ``DOCUMENT_NAMES``, in
+            ``**kwargs`` too.
         answer: takes the text out of an answer (or a streamed piece) that is neither a str, nor an object
-            with ``content`` or ``text``, nor an OpenAI chat completion. Where text would have to be taken out
-            of such an answer, it is blocked.
+            with ``content`` or ``text``, nor an OpenAI chat completion, or that has text in another field too
+            (tool calls, reasoning ...), which is a ``TypeError`` without it. Where text would have to be
+            taken out of such an answer, it is blocked.
         fallback: what the caller gets instead of a blocked answer, or a callable that makes it of the verdict
             (it may be async for async functions). A generator yields it after what was released. By default
             ``Blocked`` is raised, with the verdict.
@@ -101,18 +103,27 @@ def protect(
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Which parameters of a function hold the prompt and the documents."""
+    """Which parameters of a function hold the prompt and the documents. ``refused`` are names that
+    ``**kwargs`` may not have: they would go unread."""
 
     signature: inspect.Signature
     prompt: str | None
     documents: tuple[str, ...]
+    refused: frozenset[str] = frozenset()
 
     def read(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The prompt and the documents of a call. ``TypeError`` for a call that does not fit the signature,
-        and for one without a prompt."""
+        for one without a prompt, and for one with a second."""
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        given = {**bound.arguments.get(_keywords(self.signature), {}), **bound.arguments}
+        extra = bound.arguments.get(_keywords(self.signature), {})
+        unread = next((name for name in extra if name in self.refused), None)
+        if unread is not None:
+            raise TypeError(
+                f"argument {unread!r} would go unjudged: the prompt is {self.prompt!r}, the documents are"
+                f" {_listed(self.documents)}; name others with prompt= and documents="
+            )
+        given = {**extra, **bound.arguments}
         if self.prompt is not None and given.get(self.prompt) is None:
             raise TypeError(f"the prompt, argument {self.prompt!r}, is missing or None: pass a text")
         prompt = None if self.prompt is None else given[self.prompt]
@@ -139,10 +150,14 @@ def parameters(
     """Which parameters of ``fn`` are read. ``TypeError`` when that cannot be told."""
     signature = inspect.signature(fn)
     names = tuple(signature.parameters)
+    others: tuple[str, ...] = ()
     if isinstance(prompt, Default):
-        prompt = _inferred(fn, names)
+        prompt, others = _inferred(fn, names), PROMPT_NAMES
+    more: tuple[str, ...] = ()
     if isinstance(documents, Default):
         documents = tuple(name for name in names if name in DOCUMENT_NAMES and name != prompt)
+        if _keywords(signature):
+            more = tuple(name for name in DOCUMENT_NAMES if name not in (*names, prompt))
     documents = (documents,) if isinstance(documents, str) else tuple(documents)
     for name in (prompt, *documents):
         if name is not None and name not in names and not _keywords(signature):
@@ -151,7 +166,10 @@ def parameters(
         raise TypeError(
             f"protect: {name_of(fn)} has neither prompt nor documents: name one of {_listed(names)}"
         )
-    return Parameters(signature, prompt, documents)
+    # What the signature has can come by **kwargs once more, if it is given by position alone.
+    twice = {name for name in (prompt, *documents) if name is not None and name in names}
+    refused = twice.union(name for name in others if name not in documents)
+    return Parameters(signature, prompt, documents + more, frozenset(refused))
 
 
 def _inferred(fn: Callable[..., Any], names: Iterable[str]) -> str:

@@ -32,11 +32,32 @@ from safety.wire.values import (
     as_dict,
     document_texts,
     documents_with,
+    field_of,
     kind,
     text_in,
 )
 
 ANSWER_FIELDS = ("content", "text")
+
+# What else holds an answer's text in the objects of OpenAI, vLLM, Ollama, LangChain, LlamaIndex and Haystack.
+# An answer is read from one field; one that has text in another as well is refused.
+OTHER_FIELDS = (
+    "choices",
+    "message",
+    "delta",
+    "answer",
+    "output",
+    "output_text",
+    "refusal",
+    "reasoning",
+    "reasoning_content",
+    "thinking",
+    "tool_calls",
+    "invalid_tool_calls",
+    "tool_call_chunks",
+    "function_call",
+    "additional_kwargs",
+)
 
 PROMPTS = "a str, or a list of OpenAI messages"
 ANSWERS = (
@@ -141,12 +162,48 @@ def answer_text(value: Any, extract: Callable[[Any], str] | None = None) -> Text
         if not isinstance(text, str):
             raise TypeError(f"answer= returned {kind(text)}: it must return the text, a str")
         return Text(text, lambda new: _kept(value, text, new))
-    if getattr(value, "tool_calls", None):
-        raise TypeError(f"the answer is {kind(value)} with tool calls, which would go unjudged: {ANSWERS}")
     item = text_in(value, ANSWER_FIELDS)
+    if isinstance(value, str) and item is not None:
+        return item
+    _refuse_unread(value, None if item is None else item.text)
     if item is None:
         raise TypeError(f"the answer is {kind(value)}: it must be {ANSWERS}")
-    return item
+    return Text(item.text, lambda new: _rewritten(item.put(new), new))
+
+
+def _refuse_unread(value: Any, text: str | None) -> None:
+    """``TypeError`` for a value that holds more than ``text``, which is what is judged of it."""
+    field = _unread(value, text)
+    if field is not None:
+        raise TypeError(
+            f"the answer is {kind(value)} with {field!r}, which would go unjudged: it must be {ANSWERS}"
+        )
+
+
+def _unread(value: Any, text: str | None, fields: Sequence[str] = ANSWER_FIELDS + OTHER_FIELDS) -> str | None:
+    """The first of ``fields`` that holds something else than ``text``."""
+    held = ((field, field_of(value, field)) for field in fields)
+    return next(
+        (field for field, found in held if _filled(found) and not (isinstance(found, str) and found == text)),
+        None,
+    )
+
+
+def _filled(value: Any) -> bool:
+    """Whether there may be text in a field: numbers are none, nor is a method of that name."""
+    if isinstance(value, Mapping):
+        return any(map(_filled, value.values()))
+    if isinstance(value, (str, list, tuple)):
+        return bool(value)
+    return value is not None and not isinstance(value, (int, float)) and not callable(value)
+
+
+def _rewritten(value: Any, text: str) -> Any:
+    """A value whose text was replaced, if the old one stands in no other field."""
+    field = _unread(value, text)
+    if field is not None:
+        raise CannotRewrite(f"text must be taken out of a value {kind(value)}, which {field!r} holds as well")
+    return value
 
 
 def _completion(value: Any) -> tuple[dict[str, Any] | None, Callable[[dict[str, Any]], Any]]:
@@ -157,6 +214,7 @@ def _completion(value: Any) -> tuple[dict[str, Any] | None, Callable[[dict[str, 
         return None, _same
     validate = _same if plain is value else type(value).model_validate
     if isinstance(plain.get("choices"), list):
+        _refuse_unread({**plain, "choices": None}, None)
         return plain, validate
     if "role" in plain and "content" in plain:
         return {"choices": [{"message": plain}]}, lambda body: validate(body["choices"][0]["message"])

@@ -66,11 +66,16 @@ def text_in(value: Any, fields: Sequence[str]) -> Text | None:
     """The text that ``value`` is, or that the first of ``fields`` with a text holds; ``None`` without one."""
     if isinstance(value, str):
         return Text(value, lambda new: new)
-    field = next((field for field in fields if isinstance(_get(value, field), str)), None)
+    field = next((field for field in fields if isinstance(field_of(value, field), str)), None)
     if field is None:
         return None
-    found = _get(value, field)
+    found = field_of(value, field)
     return Text(found, lambda new: _with(value, field, found, new))
+
+
+def field_of(value: Any, field: str) -> Any:
+    """A mapping's item or an object's attribute; ``None`` without one."""
+    return value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
 
 
 def as_dict(value: Any) -> Any:
@@ -84,10 +89,6 @@ def kind(value: Any) -> str:
     return f"of type {type(value).__module__}.{type(value).__qualname__}".replace("builtins.", "")
 
 
-def _get(value: Any, field: str) -> Any:
-    return value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
-
-
 def _with(value: Any, field: str, old: str, new: str) -> Any:
     """A copy of ``value`` whose ``field`` is ``new``; ``value`` itself when nothing changes."""
     if new == old:
@@ -96,7 +97,7 @@ def _with(value: Any, field: str, old: str, new: str) -> Any:
         changed = _copy_with(value, field, new)
     except (TypeError, ValueError, AttributeError) as error:
         raise _unwritable(value, field) from error
-    if _get(changed, field) != new:
+    if field_of(changed, field) != new:
         raise _unwritable(value, field)
     return changed
 

@@ -208,6 +208,28 @@ def test_input_is_redacted_wherever_it_stands() -> None:
     assert ask("a", extra=["x", "hidden"], n=1) == "a ('[GONE] default',) {'extra': ['x', '[GONE]'], 'n': 1}"
 
 
+@pytest.mark.parametrize("named", [{}, {"documents": "documents"}])
+def test_documents_given_as_keywords_are_judged(named: dict[str, Any]) -> None:
+    ask = protect(guard_of(), **named)(lambda question, **kwargs: f"{question} {kwargs}")
+    assert ask("q", documents=["hidden"], k=3) == "q {'documents': ['[GONE]'], 'k': 3}"
+    with pytest.raises(Blocked):
+        ask("q", documents=["two words"])
+
+
+def test_a_second_prompt_among_the_keywords_is_refused() -> None:
+    def ask(question: str, **kwargs: Any) -> str:
+        return f"{question} {kwargs}"
+
+    with pytest.raises(TypeError, match="argument 'messages' would go unjudged: the prompt is 'question'"):
+        protect(guard_of())(ask)("q", messages=["forbidden"])
+    assert protect(guard_of(), prompt="question")(ask)("q", text="x") == "q {'text': 'x'}"
+
+
+def test_a_name_given_by_position_and_as_a_keyword_is_refused() -> None:
+    with pytest.raises(TypeError, match="argument 'docs' would go unjudged"):
+        protect(guard_of())(lambda prompt, docs, /, **kwargs: "")("q", ["fine"], docs=["forbidden"])
+
+
 def test_documents_given_as_star_args() -> None:
     ask = protect(guard_of())(lambda question, *documents: f"{question} {documents}")
     assert ask("q", "hidden", "b") == "q ('[GONE]', 'b')"

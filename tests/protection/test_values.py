@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -245,8 +247,65 @@ def test_tool_calls_are_judged_or_refused() -> None:
     class Message(Plain):
         tool_calls = ({"name": "f"},)
 
-    with pytest.raises(TypeError, match="with tool calls, which would go unjudged"):
+    with pytest.raises(TypeError, match="with 'tool_calls', which would go unjudged"):
         protect(guard_of())(lambda prompt: Message("x"))("q")
+
+
+UNREAD: list[tuple[Any, str]] = [
+    ({"content": "ok", "tool_calls": [{"function": {"arguments": "forbidden"}}]}, "tool_calls"),
+    ({"choices": [], "content": "forbidden"}, "content"),
+    ({"choices": [{"message": {"content": "ok"}}], "content": "forbidden"}, "content"),
+    (completion("ok") | {"output_text": "forbidden"}, "output_text"),
+    ({"choices": [{"delta": {"content": "forbidden"}}], "content": "ok"}, "content"),
+    ({"content": "ok", "text": "forbidden"}, "text"),
+    ({"text": "ok", "answer": "forbidden"}, "answer"),
+    (SimpleNamespace(content="ok", reasoning_content="forbidden"), "reasoning_content"),
+    (SimpleNamespace(content="", refusal="forbidden"), "refusal"),
+    (
+        SimpleNamespace(content="", additional_kwargs={"function_call": {"arguments": "forbidden"}}),
+        "additional_kwargs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "field"), UNREAD)
+def test_text_beside_the_one_that_is_read_is_refused_by_name(value: Any, field: str) -> None:
+    with pytest.raises(TypeError, match=rf"with '{field}', which would go unjudged: .* answer="):
+        protect(guard_of())(lambda prompt: value)("q")
+
+
+@pytest.mark.parametrize("value", [value for value, _ in UNREAD])
+def test_text_beside_the_one_of_a_piece_is_refused(value: Any) -> None:
+    @protect(guard_of())
+    def ask(prompt: str) -> Iterator[Any]:
+        yield value
+
+    with pytest.raises((Blocked, TypeError), match=r"which would go unjudged|not that"):
+        list(ask("q"))
+
+
+class Message(Plain):
+    """As LangChain's: the text is there under a second name, and the other fields are there and empty."""
+
+    tool_calls = ()
+    additional_kwargs: Any = {"refusal": None, "prompt_tokens": 3, "calls": []}  # noqa: RUF012
+
+    @property
+    def text(self) -> str:
+        return self.content
+
+    def answer(self) -> str:
+        return self.content
+
+
+def test_empty_fields_and_the_same_text_again_are_no_other_text() -> None:
+    ask = protect(guard_of())(lambda prompt: Message("a hidden b"))
+    assert ask("q").text == "a [GONE] b"
+
+
+def test_a_copy_of_the_text_that_stays_is_blocked() -> None:
+    with pytest.raises(Blocked, match="which 'text' holds as well"):
+        protect(guard_of())(lambda prompt: {"content": "hidden", "text": "hidden"})("q")
 
 
 def test_a_completion_gets_the_verdict_of_the_proxy() -> None:
