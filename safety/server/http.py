@@ -7,13 +7,21 @@ request. It knows nothing of models or policies.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+INLINE = 256 * 1024  # bytes; reading more than that at once would keep all other requests waiting
+
+# A charset parameter that is not plainly UTF-8, quoted or not; RFC 8259 knows no other for JSON.
+_FOREIGN = re.compile(rb'charset(?!\s*=\s*("?)utf-?8\1\s*(?:[;,]|\Z))', re.IGNORECASE)
 
 
 class ClientError(Exception):
@@ -63,6 +71,13 @@ def _too_large(limit: int) -> ClientError:
     return ClientError(413, "body_too_large", f"the request body is over {limit} bytes")
 
 
+async def beside(body: bytes, work: Callable[Concatenate[bytes, P], T], *args: P.args, **more: P.kwargs) -> T:
+    """``work`` on ``body``: at once, or beside the event loop if the body is large."""
+    if len(body) <= INLINE:
+        return work(body, *args, **more)
+    return await asyncio.to_thread(work, body, *args, **more)
+
+
 def header_size(scope: Scope) -> int:
     """Bytes of all header names and values."""
     return sum(len(name) + len(value) for name, value in scope["headers"])
@@ -71,6 +86,16 @@ def header_size(scope: Scope) -> int:
 def header(scope: Scope, name: bytes) -> bytes:
     """The request header's values, or nothing. ASGI gives names in lower case."""
     return b", ".join(value for key, value in scope["headers"] if key == name)
+
+
+def foreign_charset(content_type: bytes) -> bool:
+    """Whether a content type says that the body is in a charset other than UTF-8."""
+    return _FOREIGN.search(content_type) is not None
+
+
+def without_length(headers: Headers) -> Headers:
+    """The headers of a body that may change its size."""
+    return [(name, value) for name, value in headers if name.lower() != b"content-length"]
 
 
 async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
@@ -118,3 +143,10 @@ class Watch:
     async def __aexit__(self, *_: object) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
+
+    def hung_up(self) -> bool:
+        """Whether the task was cancelled because the client hung up; if so the task lives on."""
+        task = asyncio.current_task()
+        if self.gone and task is not None:
+            task.uncancel()
+        return self.gone

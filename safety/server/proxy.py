@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from safety.errors import WireError
 from safety.guard import Guard, new_id
@@ -24,10 +25,13 @@ from safety.server.http import (
     Watch,
     answer,
     begin,
+    beside,
+    foreign_charset,
     header,
     header_size,
     piece,
     read_body,
+    without_length,
 )
 from safety.server.paths import Paths
 from safety.server.streaming import Relay
@@ -38,6 +42,7 @@ from safety.wire.codec import Codec, Refusal, Request
 log = logging.getLogger(__name__)
 
 _STATUS = {"timeout": 504}  # 502 for all else
+STOP_SECONDS = 5.0  # for what a server that stops still has to judge and record
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +113,12 @@ class Proxy:
         self._paths = Paths(self._codecs, settings.passthrough)
         self._upstreams = [Upstream(e, settings.timeouts) for e in settings.endpoints]
         self._by_model = {m: u for u in self._upstreams for m in u.endpoint.models}
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
-        """Close the connections to the endpoints."""
+        """Wait until requests that were broken off are on record; close the connections to the endpoints."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=STOP_SECONDS)
         for upstream in self._upstreams:
             await upstream.close()
 
@@ -123,6 +131,17 @@ class Proxy:
         scope = {**scope, "headers": list(scope["headers"])}
         call = _Call(new_id(), scope, receive, send, self._guard(), {})
         call.labels["route"] = f"{scope['method']} {call.raw_path}"
+        running = {task for task in (asyncio.current_task(),) if task is not None}
+        self._running |= running
+        try:
+            await self._attempt(call)
+        except asyncio.CancelledError:  # a client that hung up was seen to before: the server stops
+            await self._stopped(call)
+            raise
+        finally:
+            self._running -= running
+
+    async def _attempt(self, call: _Call) -> None:
         try:
             await self._serve(call)
         except (ClientError, WireError) as error:
@@ -147,12 +166,16 @@ class Proxy:
             raise ClientError(
                 415, "unsupported_encoding", "a compressed body cannot be judged: send it plain"
             )
+        if foreign_charset(header(scope, b"content-type")):
+            raise ClientError(415, "unsupported_charset", "the charset is not UTF-8, which alone is judged")
         await self._judge(call, call.codec)
 
     async def _judge(self, call: _Call, codec: Codec) -> None:
         caps = self._settings.caps
         body = await read_body(call.receive, caps.body, self._settings.timeouts.body)
-        request = codec.read_request(body, id=call.id, labels=call.labels, marks=call.guard.policy.documents)
+        request = await beside(
+            body, codec.read_request, id=call.id, labels=call.labels, marks=call.guard.policy.documents
+        )
         call.labels = dict(request.exchange.labels)
         if len(request.exchange.segments) > caps.segments:
             raise ClientError(413, "too_many_texts", f"the request holds over {caps.segments} texts")
@@ -160,10 +183,20 @@ class Proxy:
         if verdict.blocked:
             await self._send_refusal(call, codec.refuse_request(verdict), verdict)
             return
-        await self._forward(call, codec, request, codec.apply(body, verdict.edits))
+        await self._forward(call, codec, request, await beside(body, codec.apply, verdict.edits))
 
     async def _check(self, call: _Call, exchange: Exchange) -> Verdict:
-        verdict = await call.guard.acheck(exchange)
+        (verdict,) = await call.guard.ajudge((exchange,))
+        return await self._record(call, call.guard.arecord(verdict))
+
+    async def _record(self, call: _Call, recording: Awaitable[Verdict]) -> Verdict:
+        """The verdict in force. The event is there before the wait until it is durable: whoever breaks that
+        off must not make a second one."""
+        try:
+            verdict = await recording
+        except asyncio.CancelledError:
+            call.recorded()
+            raise
         call.recorded()
         return verdict
 
@@ -173,7 +206,7 @@ class Proxy:
             async with watch:
                 reply = await self._open(call, request.model, body)
                 try:
-                    _require_answer_or_error(reply)
+                    reply.require_answer_or_error()
                     if reply.ok and reply.streams:
                         await self._stream(call, codec, request, reply)
                         return
@@ -187,9 +220,9 @@ class Proxy:
         except WireError as error:
             await self._refuse(call, 502, f"upstream_{error.code}", str(error))
         except asyncio.CancelledError:
-            if not _hung_up(watch):
+            if not watch.hung_up():
                 raise
-            await self._client_closed(call)
+            await self._broken_off(call, Action.ALLOW, "client_closed")
 
     async def _open(self, call: _Call, model: str, body: bytes) -> Reply:
         headers = [(k, v) for k, v in call.scope["headers"] if k != b"accept-encoding"]
@@ -201,9 +234,12 @@ class Proxy:
         return self._by_model.get(model, self._upstreams[0])
 
     async def _whole(self, call: _Call, codec: Codec, request: Request, reply: Reply, body: bytes) -> None:
-        _require_plain(reply)
-        verdict = await self._check(call, codec.read_response(body, request))
-        body = codec.refuse_response(body, verdict) if verdict.blocked else codec.apply(body, verdict.edits)
+        reply.require_plain()
+        verdict = await self._check(call, await beside(body, codec.read_response, request))
+        if verdict.blocked:
+            body = await beside(body, codec.refuse_response, verdict)
+        else:
+            body = await beside(body, codec.apply, verdict.edits)
         await self._answer(call, reply.status, reply.headers, body, verdict)
 
     async def _error_reply(
@@ -214,10 +250,10 @@ class Proxy:
         call.labels |= status
         kept = [(name, value) for name, value in reply.headers if name.lower() == b"retry-after"]
         try:
-            _require_plain(reply)
+            reply.require_plain()
             if reply.streams:
                 raise WireError("event_stream", "an error is no stream", status=502)
-            exchange = codec.read_error(body, request)
+            exchange = await beside(body, codec.read_error, request)
         except WireError as error:
             why = f"the model endpoint answered {reply.status} with what cannot be judged ({error.code})"
             await self._refuse(call, reply.status, "upstream_error", why, kept)
@@ -229,10 +265,11 @@ class Proxy:
             )
             await self._error(call, reply.status, "upstream_error", why, kept, verdict)
             return
-        await self._answer(call, reply.status, reply.headers, codec.apply(body, verdict.edits), verdict)
+        body = await beside(body, codec.apply, verdict.edits)
+        await self._answer(call, reply.status, reply.headers, body, verdict)
 
     async def _stream(self, call: _Call, codec: Codec, request: Request, reply: Reply) -> None:
-        _require_plain(reply)
+        reply.require_plain()
         call.relay = Relay(call.guard, codec, request)
         await self._begin(call, reply)
         async for data in call.relay.run(reply.chunks()):
@@ -241,7 +278,7 @@ class Proxy:
 
     async def _begin(self, call: _Call, reply: Reply) -> None:
         call.begun = True
-        await begin(call.send, reply.status, [*_without_length(reply.headers), _event_id(call.id)])
+        await begin(call.send, reply.status, [*without_length(reply.headers), _event_id(call.id)])
 
     async def _pass(self, call: _Call) -> None:
         """Send a request to the endpoint unjudged; with an event, and one more if that breaks off."""
@@ -265,16 +302,32 @@ class Proxy:
         except UpstreamError as error:
             await self._failed(call, error)
         except asyncio.CancelledError:
-            if not _hung_up(watch):
+            if not watch.hung_up():
                 raise
-            await self._client_closed(call)
+            await self._broken_off(call, Action.ALLOW, "client_closed")
 
-    async def _client_closed(self, call: _Call) -> None:
+    async def _stopped(self, call: _Call) -> None:
+        """Put on record what a stopping server breaks off; no second cancellation keeps that from it."""
+        action = Action.ALLOW if call.begun else Action.BLOCK
+        recording = asyncio.create_task(self._broken_off(call, action, "server_stopped"))
+        try:
+            await asyncio.wait_for(asyncio.shield(recording), STOP_SECONDS)
+        except Exception:  # there is nobody left to tell
+            log.exception("the end of request %s is not on record", call.id)
+
+    async def _broken_off(self, call: _Call, action: Action, end: str) -> None:
         if call.relay is not None:
-            await call.relay.finish("client_closed")
+            await self._finish(call, call.relay, end, f"the stream ended ({end})")
             return
         when = "during the answer" if call.begun else "before the answer"
-        await self._note(call, Action.ALLOW, "proxy.client_closed", when)
+        await self._note(call, action, f"proxy.{end}", when)
+
+    async def _finish(self, call: _Call, relay: Relay, end: str, why: str) -> None:
+        try:
+            await relay.finish(end)
+        except Exception:  # the same fault again, most likely
+            log.exception("the stream of request %s cannot be judged to its end", call.id)
+            await self._note(call, Action.BLOCK, "proxy.internal_error", why)
 
     async def _failed(self, call: _Call, error: UpstreamError) -> None:
         await self._refuse(call, _STATUS.get(error.code, 502), f"upstream_{error.code}", str(error))
@@ -284,11 +337,7 @@ class Proxy:
         if call.relay is None or not call.begun:
             await self._refuse(call, 500, "internal_error", why)
             return
-        try:
-            await call.relay.finish("internal_error")
-        except Exception:  # the same fault again, most likely
-            log.exception("the stream of request %s cannot be judged to its end", call.id)
-            await self._note(call, Action.BLOCK, "proxy.internal_error", why)
+        await self._finish(call, call.relay, "internal_error", why)
         await piece(call.send, call.relay.fail("internal_error", why), more=False)
 
     async def _refuse(
@@ -319,9 +368,7 @@ class Proxy:
         if stage is None:
             return action
         exchange = Exchange(call.id, stage, (), labels=call.labels)
-        verdict = await call.guard.anote(exchange, action, category, why)
-        call.recorded()
-        return verdict.action
+        return (await self._record(call, call.guard.anote(exchange, action, category, why))).action
 
     async def _send_refusal(
         self,
@@ -340,35 +387,7 @@ class Proxy:
         if verdict is not None:
             own.append((b"x-safety-action", str(verdict.action).encode()))
         call.begun = True
-        await answer(call.send, status, [*_without_length(headers), *own], body)
-
-
-def _hung_up(watch: Watch) -> bool:
-    """Whether the task was cancelled because the client hung up; if so the task lives on."""
-    task = asyncio.current_task()
-    if watch.gone and task is not None:
-        task.uncancel()
-    return watch.gone
-
-
-def _require_answer_or_error(reply: Reply) -> None:
-    kind = reply.status // 100
-    if kind == 3:
-        raise UpstreamError(
-            "redirect", "the model endpoint redirects, which is not followed: configure its URL"
-        )
-    if kind not in (2, 4, 5):
-        raise UpstreamError("status", f"the model endpoint answered with status {reply.status}")
-
-
-def _require_plain(reply: Reply) -> None:
-    encoding = reply.header(b"content-encoding")
-    if encoding not in ("", "identity"):
-        raise WireError("unsupported_encoding", f"the reply is encoded as {encoding}: it cannot be judged")
-
-
-def _without_length(headers: Headers) -> Headers:
-    return [(name, value) for name, value in headers if name.lower() != b"content-length"]
+        await answer(call.send, status, [*without_length(headers), *own], body)
 
 
 def _event_id(exchange_id: str) -> tuple[bytes, bytes]:

@@ -14,7 +14,8 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-Headers = list[tuple[bytes, bytes]]
+from safety.errors import WireError
+from safety.server.http import Headers, foreign_charset
 
 # RFC 9110 section 7.6.1; ``host`` and ``content-length`` belong to the next hop as well.
 HOP_BY_HOP = frozenset(
@@ -74,6 +75,26 @@ class Reply:
     def streams(self) -> bool:
         """Whether the body is server-sent events."""
         return self.header(b"content-type").startswith("text/event-stream")
+
+    def require_answer_or_error(self) -> None:
+        """Raises ``UpstreamError`` for every other kind of status."""
+        kind = self.status // 100
+        if kind == 3:
+            raise UpstreamError(
+                "redirect", "the model endpoint redirects, which is not followed: configure its URL"
+            )
+        if kind not in (2, 4, 5):
+            raise UpstreamError("status", f"the model endpoint answered with status {self.status}")
+
+    def require_plain(self) -> None:
+        """Raises ``WireError`` for a body that is not said to be plain UTF-8."""
+        encoding = self.header(b"content-encoding")
+        if encoding not in ("", "identity"):
+            raise WireError(
+                "unsupported_encoding", f"the reply is encoded as {encoding}: it cannot be judged"
+            )
+        if foreign_charset(self.header(b"content-type").encode()):
+            raise WireError("unsupported_charset", "the reply's charset is not UTF-8: it cannot be judged")
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece, as it arrives."""

@@ -64,6 +64,8 @@ class OpenAICodec:
         exchange = Exchange(id, Stage.INPUT, tuple(reading.segments), labels=merged)
         options = _setting(value, "stream_options", dict, "an object") or {}
         n = _setting(value, "n", int, "a whole number")
+        if n is not None and n < 1:
+            raise WireError("wrong_value", f"is {n}; 1 or more is allowed", "/n")
         return Request(
             exchange=exchange,
             model=model or merged.get("model", ""),
@@ -80,7 +82,10 @@ class OpenAICodec:
         if not isinstance(choices, list):
             message = "is missing or no list; a chat completion has a list of choices"
             raise WireError("not_a_completion", message, "/choices", 502)
-        reading = read_choices(choices)
+        reading = read_choices(choices, value)
+        if reading.segments and not choices:  # a block takes choices away; it could not take this
+            message = "has no choice, and text elsewhere; a chat completion has its text in choices"
+            raise WireError("not_a_completion", message, "/choices", 502)
         for index, choice in enumerate(choices):
             if not isinstance(choice.get("message"), dict):
                 raise reading.wrong(f"/choices/{index}/message", "an object", choice.get("message"))

@@ -6,20 +6,21 @@ the model or the client (vendors add members, chat templates print them), and a 
 would be the way around the guard; the most watched origin is the safe guess. Identifiers (``id``, ``name``,
 ``type`` ...) are no text as long as they look like identifiers.
 
-It does not read images, audio and files: they are listed as unjudged. It does not judge the member names of
-tool schemas, only their values.
+It does not read images, audio and files: they are listed as unjudged. Member names that could hold text are
+refused, as no edit can reach them; in tool schemas they are not looked at.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from safety.errors import WireError
 from safety.types import DocumentMarks, Origin, Segment
 from safety.wire import documents, pointer
 from safety.wire.jsonread import one_line
+from safety.wire.openai_names import BESIDE, ENVELOPE, FACTS, MEDIA, SETTINGS
 
 ROLES: Mapping[str, Origin] = {
     "system": Origin.SYSTEM,
@@ -35,18 +36,28 @@ _SPLIT = frozenset((Origin.USER, Origin.SYSTEM))
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")  # OpenAI allows 64 of fewer characters
 _HANDLE = re.compile(r"[A-Za-z0-9_.:/|=+@-]{1,2048}\Z")  # ids made by servers, some of them with state inside
+_BLOB = re.compile(r"(?:data:|https?:)\S+\Z|[A-Za-z0-9+/_-]{256,}={0,2}\Z", re.IGNORECASE)
+_LONGEST_KEY = 64  # code points
 
 
 class Reading:
     """Collects the segments of one body. ``unknown`` is the origin of text in members no table names;
-    ``status`` that of the errors: 400 for a client's body, 502 for an upstream's."""
+    ``status`` that of the errors: 400 for a client's body, 502 for an upstream's. ``pieces``: it is a chunk,
+    whose names may be parts of names."""
 
     def __init__(
-        self, unknown: Origin, status: int, marks: DocumentMarks | None = None, body: Any = None
+        self,
+        unknown: Origin,
+        status: int,
+        marks: DocumentMarks | None = None,
+        body: Any = None,
+        *,
+        pieces: bool = False,
     ) -> None:
         self.segments: list[Segment] = []
         self.unjudged: dict[str, str] = {}  # pointer -> kind
         self.status = status
+        self.pieces = pieces
         self._unknown = unknown
         self._tags = () if marks is None else marks.tags
         self._pointed = documents.pointed(body, marks.pointers) if marks and marks.pointers else {}
@@ -89,6 +100,7 @@ class Reading:
                 row(self, child, f"{path}/{key}", origin)
             elif child is not None:
                 self.refuse_other_case(key, path, table)
+                self.refuse_text(key, path)
                 (other or any_text)(self, child, f"{path}/{pointer.escape(key)}", self._unknown)
 
     def refuse_other_case(self, key: str, path: str, table: Table) -> None:
@@ -99,6 +111,21 @@ class Reading:
         if folded in table and folded != key:
             message = f"the key {one_line(key)!r} differs from {folded!r} by case; write {folded!r}"
             raise WireError("ambiguous_key", message, one_line(path), self.status)
+
+    def refuse_text(self, key: str, path: str) -> None:
+        """A key that could hold a sentence."""
+        if len(key) > _LONGEST_KEY or " " in key or not key.isprintable():
+            message = f"a key with white space or over {_LONGEST_KEY} characters; a short name is allowed"
+            raise WireError("text_in_key", message, one_line(path), self.status)
+
+    def strings(self, value: Any, path: str) -> Iterator[tuple[str, str]]:
+        """As ``pointer.strings``, of a value whose keys are no text."""
+        if isinstance(value, str):
+            yield path, value
+        for key in value if isinstance(value, dict) else ():
+            self.refuse_text(key, path)
+        for at, child in pointer.children(value, path):
+            yield from self.strings(child, at)
 
     def message(self, value: Any, path: str) -> None:
         """One message of a request."""
@@ -138,6 +165,7 @@ def any_text(reading: Reading, value: Any, path: str, origin: Origin) -> None:
             any_text(reading, child, f"{path}/{index}", origin)
     elif isinstance(value, dict):
         for key, child in value.items():
+            reading.refuse_text(key, path)
             _QUIET.get(key, any_text)(reading, child, f"{path}/{pointer.escape(key)}", origin)
 
 
@@ -155,7 +183,7 @@ def _nothing(reading: Reading, value: Any, path: str, origin: Origin) -> None:
 
 def _like(pattern: re.Pattern[str], origin: Origin | None = None) -> Row:
     def identifier(reading: Reading, value: Any, path: str, around: Origin) -> None:
-        for at, text in pointer.strings(value, path):
+        for at, text in reading.strings(value, path):
             if not pattern.match(text):
                 reading.text(at, text, origin or around)
 
@@ -169,12 +197,22 @@ def _as(origin: Origin) -> Row:
     return text
 
 
-def _object(table: Table, origin: Origin | None = None, *, null: bool = True) -> Row:
-    """A row for an object with a table of its own."""
+def _own(origin: Origin) -> Row:
+    """Text of ``origin`` where the assistant speaks; vLLM shows it as plain text of any other message."""
+
+    def text(reading: Reading, value: Any, path: str, around: Origin) -> None:
+        any_text(reading, value, path, origin if around is Origin.ASSISTANT else around)
+
+    return text
+
+
+def _object(table: Table, *, call: bool = False, null: bool = True) -> Row:
+    """A row for an object with a table of its own; ``call`` for one that calls a tool."""
 
     def members(reading: Reading, value: Any, path: str, around: Origin) -> None:
         if isinstance(value, dict):
-            reading.fields(value, path, origin or around, table)
+            own = Origin.TOOL_CALL if call and around is Origin.ASSISTANT else around
+            reading.fields(value, path, own, table)
         elif value is not None or not null:
             raise reading.wrong(path, "an object", value)
 
@@ -200,8 +238,15 @@ def _string(reading: Reading, value: Any, path: str, origin: Origin) -> None:
 
 
 def _media(reading: Reading, value: Any, path: str, origin: Origin) -> None:
-    if value:
+    for at, text in reading.strings(value, path):
+        if not (_BLOB.match(text) or (at != path and _HANDLE.match(text))):
+            reading.text(at, text, origin)
+    if value and not (isinstance(value, str) and not _BLOB.match(value)):
         reading.unjudged[path] = path.rpartition("/")[2]
+
+
+def _tool_name(reading: Reading, value: Any, path: str, origin: Origin) -> None:
+    (any_text if reading.pieces else _name)(reading, value, path, origin)
 
 
 def content(reading: Reading, value: Any, path: str, origin: Origin) -> None:
@@ -217,49 +262,35 @@ def content(reading: Reading, value: Any, path: str, origin: Origin) -> None:
 
 
 _name, _handle = _like(_NAME), _like(_HANDLE)
-_reasoning, _call_text = _as(Origin.REASONING), _as(Origin.TOOL_CALL)
+_reasoning = _own(Origin.REASONING)
 
-_MEDIA: Table = dict.fromkeys(
-    (
-        "image_url",
-        "input_audio",
-        "file",
-        "video_url",
-        "audio_url",
-        "input_image",
-        "input_file",
-        "image",
-        "images",
-        "image_embeds",
-    ),
-    _media,
-)
-_QUIET: Table = {**_MEDIA, "type": _name, "id": _handle, "index": _nothing}
+_MEDIA: Table = dict.fromkeys(MEDIA, _media)
+_QUIET: Table = {**_MEDIA, "type": _name, "id": _handle}
 
 # A part is read by its keys, not by its "type": vLLM takes parts without one.
 _PART: Table = {
     **_MEDIA,
     "type": _name,
     "text": _string,
-    "refusal": _as(Origin.ASSISTANT),
+    "refusal": any_text,
     "thinking": _reasoning,
     "reasoning": _reasoning,
 }
 _PART_OBJECT = _object(_PART)
 
-_FUNCTION: Table = {"name": _name, "arguments": _call_text, "input": _call_text}
+_FUNCTION: Table = {"name": _tool_name, "arguments": any_text, "input": any_text}
 _CALL: Table = {
     "id": _handle,
     "type": _name,
-    "index": _nothing,
-    "function": _object(_FUNCTION, Origin.TOOL_CALL),
-    "custom": _object(_FUNCTION, Origin.TOOL_CALL),
+    "index": any_text,
+    "function": _object(_FUNCTION, call=True),
+    "custom": _object(_FUNCTION, call=True),
 }
 _AUDIO: Table = {
     "id": _handle,
     "data": _media,
     "expires_at": _nothing,
-    "transcript": _as(Origin.ASSISTANT),
+    "transcript": any_text,
 }
 
 MESSAGE: Table = {
@@ -267,13 +298,13 @@ MESSAGE: Table = {
     "content": content,
     "name": _name,
     "tool_call_id": _handle,
-    "refusal": _as(Origin.ASSISTANT),
+    "refusal": any_text,
     "reasoning": _reasoning,
     "reasoning_content": _reasoning,
     "reasoning_details": _reasoning,
     "thinking": _reasoning,
     "tool_calls": _list(_object(_CALL, null=False)),
-    "function_call": _object(_FUNCTION, Origin.TOOL_CALL),
+    "function_call": _object(_FUNCTION, call=True),
     "audio": _object(_AUDIO),
     "images": _media,
 }
@@ -281,22 +312,8 @@ MESSAGE: Table = {
 CHOICE: Table = {
     "message": _object(MESSAGE),
     "delta": _object(MESSAGE),
-    **dict.fromkeys(
-        (
-            "index",
-            "finish_reason",
-            "native_finish_reason",
-            "stop_reason",
-            "matched_stop",
-            "logprobs",  # the same text again, token by token: see the codec's SHADOWS
-            "token_ids",
-            "content_filter_result",
-            "content_filter_results",
-            "content_filter_offsets",
-            "content_filter_raw",
-        ),
-        _nothing,
-    ),
+    "index": any_text,
+    **dict.fromkeys(FACTS, _nothing),
 }
 
 
@@ -312,44 +329,9 @@ BODY: Table = {
     "functions": definition,
     "response_format": definition,
     "documents": _as(Origin.DOCUMENT),  # vLLM and Cohere hand these to the chat template
-    "prediction": _object(_PREDICTION, Origin.USER),
+    "prediction": _object(_PREDICTION),
     **dict.fromkeys(("tool_choice", "function_call"), _like(_NAME, Origin.TOOL_DEFINITION)),
-    **dict.fromkeys(
-        (
-            "audio",
-            "frequency_penalty",
-            "logit_bias",
-            "logprobs",
-            "max_completion_tokens",
-            "max_tokens",
-            "metadata",
-            "modalities",
-            "model",
-            "moderation",
-            "n",
-            "parallel_tool_calls",
-            "presence_penalty",
-            "prompt_cache_key",
-            "prompt_cache_options",
-            "prompt_cache_retention",
-            "reasoning_effort",
-            "safety_identifier",
-            "seed",
-            "service_tier",
-            "stop",
-            "store",
-            "stream",
-            "stream_options",
-            "temperature",
-            "top_logprobs",
-            "top_p",
-            "user",
-            "user_security_context",
-            "verbosity",
-            "web_search_options",
-        ),
-        _nothing,
-    ),
+    **dict.fromkeys(SETTINGS, _nothing),
 }
 
 
@@ -367,11 +349,24 @@ def read_body(body: Any, marks: DocumentMarks) -> Reading:
     return reading
 
 
-def read_choices(choices: Sequence[Any]) -> Reading:
-    """The choices of an answer or a chunk that stand at ``/choices``."""
-    reading = Reading(Origin.ASSISTANT, 502)
+# Beside a list of choices that is empty.
+_NO_CHOICES: Table = {
+    **dict.fromkeys(BESIDE, _nothing),
+    **dict.fromkeys(ENVELOPE, _handle),
+    "obfuscation": _handle,
+}
+
+
+def read_choices(
+    choices: Sequence[Any], beside: Mapping[str, Any] | None = None, *, pieces: bool = False
+) -> Reading:
+    """The choices of an answer or a chunk that stand at ``/choices``; if there are none, the text that it
+    has in their place in other members, ``beside``."""
+    reading = Reading(Origin.ASSISTANT, 502, pieces=pieces)
     for index, choice in enumerate(choices):
         reading.choice(choice, f"/choices/{index}")
+    if beside and not choices:
+        reading.fields(beside, "", Origin.ASSISTANT, _NO_CHOICES)
     return reading
 
 

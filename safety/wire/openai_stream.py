@@ -14,18 +14,14 @@ from safety.errors import WireError
 from safety.types import Delta, Edit, Segment, Span, Verdict
 from safety.wire import jsonedit, jsonread, sse
 from safety.wire.codec import Chunk, Request
+from safety.wire.openai_names import BESIDE, ENVELOPE
 from safety.wire.openai_read import read_choices
-from safety.wire.openai_shape import ending, error_body, hits_of_choice, shadows
+from safety.wire.openai_shape import choice_of, ending, error_body, hits_of_choice, shadows
 
 _DONE = b"[DONE]"
 
-# What says which answer a chunk belongs to; a final chunk of ours carries them on.
-_ENVELOPE = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
-
 # What an event without a list of choices may consist of.
-_WITHOUT_CHOICES = frozenset(
-    (*_ENVELOPE, "choices", "error", "usage", "prompt_filter_results", "prompt_annotations", "obfuscation")
-)
+_WITHOUT_CHOICES = frozenset((*ENVELOPE, *BESIDE, "obfuscation"))
 
 
 class OpenAIStream:
@@ -35,6 +31,7 @@ class OpenAIStream:
         self._events = sse.Parser(max_event)
         self._fault: WireError | None = None
         self._seen: set[int] = set()
+        # A final chunk of ours carries the upstream's on.
         self._envelope: dict[str, Any] = {
             "id": f"chatcmpl-{request.exchange.id}",
             "object": "chat.completion.chunk",
@@ -99,13 +96,19 @@ class OpenAIStream:
         return sse.message(jsonedit.dumps({**self._envelope, "choices": [choice]}))
 
     def _chunk(self, event: sse.Event, raw: bytes) -> Chunk:
+        if event.other:  # some clients take a bare line, or "Data:", for data
+            raise _not_a_chunk(
+                "an event with a line of no known field; data, event, id and retry are allowed"
+            )
         if event.data is None or not event.data.strip():
             return Chunk(raw)
-        if event.data.strip().startswith(_DONE):  # as openai's own client tells it
+        if event.data.startswith(_DONE):
+            if event.data != _DONE:
+                raise _not_a_chunk("text after [DONE]; nothing is allowed there")
             return Chunk(raw, done=True)
         data = jsonread.loads(event.data, status=502)
         choices = _choices(data)
-        segments = read_choices(choices).segments
+        segments = _segments(data)
         indexes = [_index(choice, place, f"/choices/{place}") for place, choice in enumerate(choices)]
         self._note(data, indexes)
         return Chunk(
@@ -120,26 +123,27 @@ class OpenAIStream:
     def _note(self, data: dict[str, Any], indexes: list[int]) -> None:
         self._seen.update(indexes)
         if indexes:  # Azure's first chunk has no choices, and empty strings for id and model
-            self._envelope |= {key: data[key] for key in _ENVELOPE if data.get(key)}
+            self._envelope |= {key: data[key] for key in ENVELOPE if data.get(key)}
 
 
 def _choices(data: Any) -> list[Any]:
     if not isinstance(data, dict):
-        raise WireError(
-            "not_a_chunk", "an event that is no object; a chat completion chunk is allowed", "", 502
-        )
+        raise _not_a_chunk("an event that is no object; a chat completion chunk is allowed")
     choices = data.get("choices")
     if isinstance(choices, list):
         return choices
     # Another protocol's event ({"type": "response.output_text.delta", ...}) would carry its text past us.
     if choices is not None or not data.keys() <= _WITHOUT_CHOICES:
-        message = "is missing or no list; a chat completion chunk has a list of choices"
-        raise WireError("not_a_chunk", message, "/choices", 502)
+        raise _not_a_chunk("is missing or no list; a chat completion chunk has a list of choices", "/choices")
     return []
 
 
 def _segments(data: Any) -> list[Segment]:
-    return read_choices(_choices(data)).segments
+    return read_choices(_choices(data), data, pieces=True).segments
+
+
+def _not_a_chunk(message: str, path: str = "") -> WireError:
+    return WireError("not_a_chunk", message, path, 502)
 
 
 def _index(value: dict[str, Any], place: int, path: str) -> int:
@@ -152,6 +156,8 @@ def _index(value: dict[str, Any], place: int, path: str) -> int:
 def _delta(segment: Segment, choices: list[Any], indexes: list[int]) -> Delta:
     """``segment``'s path leads into this chunk; the delta's into the whole answer: choices and tool calls go
     by their index there, not by their place here."""
+    if choice_of(segment.path) is None:
+        return Delta(segment.path, segment.origin, segment.text)
     _, _, place, part, *rest = segment.path.split("/")
     choice = indexes[int(place)]
     if part == "delta":

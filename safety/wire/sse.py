@@ -28,7 +28,8 @@ class Event:
 
     ``data`` is the data lines joined by LF, or ``None`` if there were none (a comment, a stray blank line).
     ``complete`` is false for what stood at the end of the stream without a blank line: a client of the
-    standard drops it, others do not.
+    standard drops it, others do not. ``other`` is true if a line is of no field of the standard:
+    a client of the standard drops it, others take it for data.
     """
 
     raw: bytes
@@ -37,6 +38,7 @@ class Event:
     id: str | None = None
     retry: int | None = None
     complete: bool = True
+    other: bool = False
 
 
 class Parser:
@@ -116,6 +118,7 @@ def parse(block: bytes, *, complete: bool = True) -> Event:
     """One block of lines as an event."""
     data: list[bytes] = []
     fields: dict[str, str] = {}
+    other = False
     for line in block.splitlines():  # of bytes: LF, CR and CRLF only, as the standard has it
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
@@ -123,6 +126,8 @@ def parse(block: bytes, *, complete: bool = True) -> Event:
             data.append(value)
         elif name in (b"event", b"id", b"retry"):
             fields[name.decode()] = value.decode("utf-8", "replace")
+        else:
+            other = other or name != b""  # a comment has no name
     identity, retry = fields.get("id"), fields.get("retry", "")
     return Event(
         raw=block,
@@ -131,6 +136,7 @@ def parse(block: bytes, *, complete: bool = True) -> Event:
         id=None if identity is None or "\0" in identity else identity,
         retry=int(retry) if retry.isascii() and retry.isdigit() and len(retry) < 16 else None,
         complete=complete,
+        other=other,
     )
 
 

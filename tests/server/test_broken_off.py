@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 import threading
 from typing import Any
 
@@ -150,3 +152,44 @@ def test_a_client_that_leaves_before_the_answer_has_one_event_per_stage(rig: Rig
     assert one.upstream.dropped.wait(10)
     assert [e.stage for e in one.events(2)] == [Stage.INPUT, Stage.OUTPUT]
     assert one.categories() == ["proxy.client_closed"]
+
+
+def stop(one: Rig) -> None:
+    """The server is told to stop and gives up waiting for what is under way."""
+    one.proxy._server.config.timeout_graceful_shutdown = 0
+    one.proxy.__exit__()
+
+
+def open_call(one: Rig, body: dict[str, Any]) -> socket.socket:
+    host, port = one.url.removeprefix("http://").split(":")
+    sock = socket.create_connection((host, int(port)), timeout=20)
+    data = json.dumps(body).encode()
+    sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(data))
+    sock.sendall(data)
+    return sock
+
+
+def test_a_stream_that_a_stopping_server_breaks_off_is_on_record(rig: RigMaker) -> None:
+    one = rig(streamed(events(["First. ", "Second. "] * 200), pause=0.05))
+    with open_call(one, STREAM) as sock:
+        got = b""
+        while b"First." not in got:
+            got += sock.recv(65536)
+        stop(one)
+    assert one.stages() == [("input", "allow"), ("output", "allow")]
+    assert one.log.events[-1].labels["end"] == "server_stopped"
+
+
+def test_a_request_that_a_stopping_server_breaks_off_is_on_record(rig: RigMaker) -> None:
+    started = threading.Event()
+
+    async def silence(_: Request, writer: asyncio.StreamWriter) -> None:
+        started.set()
+        await asyncio.sleep(30)
+
+    one = rig(silence)
+    with open_call(one, ASK):
+        assert started.wait(10)
+        stop(one)
+    assert one.stages() == [("input", "allow"), ("output", "block")]
+    assert one.categories() == ["proxy.server_stopped"]

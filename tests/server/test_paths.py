@@ -43,6 +43,10 @@ TRICKS = [
     "/v1/chat\\completions",
     "/v1/chat/completions%00",
     "/v1/chat/completions%0a",
+    "/v1/chat/completions%0d",
+    "/v1/chat%09/completions",
+    "/v1/models%0dx",
+    "/v1/models%09",
     "/v1/chat/completions%C2%85",
     "/v1/chat%c0%afcompletions",  # "/" in overlong UTF-8
     "/v1/%u0063hat/completions",
@@ -99,7 +103,9 @@ def test_a_guarded_path_is_judged_although_all_is_open(rig: RigMaker, path: str)
     assert [request.target for request in one.upstream.requests] == [path]
 
 
-@pytest.mark.parametrize("path", ["/v1/files/a%20b%C3%A9/", "/v1/models/a:b@1,2+~!$&'()*", "/v1/m?a=%2e./;"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models%20x", "/v1/files/a%20b%C3%A9/", "/v1/models/a:b@1,2+~!$&'()*", "/v1/m?a=%2e./;"]
+)
 def test_a_path_that_is_passed_through_goes_on_as_it_came(rig: RigMaker, path: str) -> None:
     one = rig(whole(b"{}"), passthrough=("GET /v1/*",))
     assert ask(one, "GET", path, b"")[0] == 200

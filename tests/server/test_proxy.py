@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from typing import Any
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 from rigs import POLICY, RigMaker
 from upstreams import completion, event, events, streamed, whole
 
+from safety.wire.openai import OpenAICodec
+
 QUESTION: list[Any] = [{"role": "user", "content": "How are you?"}]
+ASK: dict[str, Any] = {"model": "m", "messages": QUESTION}
 ATTACK: list[Any] = [{"role": "user", "content": "say the forbidden thing"}]
 
 
@@ -220,3 +224,67 @@ def test_monitor_mode_changes_nothing_and_records_all(rig: RigMaker) -> None:
     response = httpx.post(one.url + "/v1/chat/completions", json={"model": "m", "messages": ATTACK})
     assert response.content == completion("a forbidden word")
     assert [(str(e.action), str(e.would)) for e in one.log.events] == [("allow", "block")] * 2
+
+
+CHARSETS = ["utf-7", '"utf-16"', "UTF-8x", "'utf-8'", '"utf-8', "utf-8; CharSet=utf-7"]
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_charset_other_than_utf_8_is_refused(rig: RigMaker, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    one = rig(whole(completion("never")))
+    body = json.dumps(ASK).encode()
+    response = httpx.post(one.url + "/v1/chat/completions", content=body, headers={"content-type": kind})
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_charset")
+    assert one.upstream.requests == []
+    assert one.stages() == [("input", "block")]
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_an_answer_in_a_charset_other_than_utf_8_is_refused(rig: RigMaker, charset: str) -> None:
+    one = rig(whole(completion("fine"), headers=f"content-type: text/plain; charset={charset}\r\n"))
+    response = httpx.post(one.url + "/v1/chat/completions", json=ASK, timeout=20)
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_unsupported_charset")
+    assert one.stages() == [("input", "allow"), ("output", "block")]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "Utf-8; x=y"])
+def test_utf_8_is_taken_however_it_is_spelled(rig: RigMaker, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    one = rig(whole(completion("fine"), headers=f"content-type: {kind}\r\n"))
+    body = json.dumps(ASK).encode()
+    response = httpx.post(one.url + "/v1/chat/completions", content=body, headers={"content-type": kind})
+    assert response.content == completion("fine")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_large_body_is_read_beside_the_event_loop(rig: RigMaker, large: bool) -> None:
+    beside: list[bool] = []
+
+    def note() -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            beside.append(True)
+        else:
+            beside.append(False)
+
+    class Noting(OpenAICodec):
+        def read_request(self, body: bytes, **more: Any) -> Any:
+            note()
+            return super().read_request(body, **more)
+
+        def read_response(self, body: bytes, request: Any) -> Any:
+            note()
+            return super().read_response(body, request)
+
+        def apply(self, body: bytes, edits: Any) -> bytes:
+            note()
+            return super().apply(body, edits)
+
+    text = "fine " * (60_000 if large else 1)
+    one = rig(whole(completion(text)), codec=Noting())
+    ask = {"model": "m", "messages": [{"role": "user", "content": text}]}
+    response = httpx.post(one.url + "/v1/chat/completions", json=ask, timeout=20)
+    assert response.content == completion(text)
+    assert beside == [large] * 4

@@ -335,3 +335,17 @@ def test_edits_in_blocked_choices_are_moot_and_others_are_applied() -> None:
     after = CODEC.refuse_response(OPENAI, verdict(hit("violence", CONTENT), edits=edits))
     answer = ChatCompletion.model_validate_json(after)
     assert [choice.message.content for choice in answer.choices] == [None, "[B] \U0001f600"]
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_n_below_one_is_refused(n: int) -> None:
+    with pytest.raises(WireError, match="1 or more is allowed") as caught:
+        request(json.dumps({"messages": [{"role": "user", "content": "q"}], "n": n}).encode())
+    assert (caught.value.path, caught.value.status) == ("/n", 400)
+
+
+def test_an_answer_with_text_in_place_of_choices_is_refused() -> None:
+    with pytest.raises(WireError) as caught:
+        CODEC.read_response(b'{"choices":[],"output_text":"forbidden"}', request())
+    assert (caught.value.code, caught.value.status) == ("not_a_completion", 502)
+    assert CODEC.read_response(b'{"id":"c-1","choices":[],"usage":{}}', request()).segments == ()

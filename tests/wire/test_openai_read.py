@@ -320,7 +320,7 @@ def test_choices() -> None:
         {
             "message": {
                 "content": [{"type": "text", "text": "c"}],
-                "audio": {"id": "x", "data": "AA", "transcript": "d"},
+                "audio": {"id": "x", "data": "A1b/" * 99, "transcript": "d"},
             }
         },
         {"message": {"tool_calls": [{"id": "call_1", "function": {"name": "f", "arguments": "e"}}]}},
@@ -340,3 +340,49 @@ def test_choices() -> None:
         ("/3/text", "assistant", "h"),
     ]
     assert reading.unjudged == {"/choices/1/message/audio/data": "data"}
+
+
+@pytest.mark.parametrize("key", ["refusal", "thinking", "reasoning"])
+@pytest.mark.parametrize(
+    ("role", "origin"), [("user", "user"), ("tool", "tool_result"), ("system", "system")]
+)
+def test_a_part_keeps_the_origin_of_its_message(role: str, origin: str, key: str) -> None:
+    value = {"role": role, "content": [{"type": key, key: STRAY}]}
+    assert message(value) == [(f"/content/0/{key}", origin, STRAY)]
+
+
+def test_members_of_the_assistant_keep_the_origin_of_any_other_message() -> None:
+    call = {"function": {"name": "f", "arguments": STRAY}}
+    value = {
+        "role": "user",
+        "reasoning_content": STRAY,
+        "tool_calls": [call],
+        "function_call": call["function"],
+    }
+    assert message(value) == [
+        ("/reasoning_content", "user", STRAY),
+        ("/tool_calls/0/function/arguments", "user", STRAY),
+        ("/function_call/arguments", "user", STRAY),
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"documents": [{"text": "x", "index": STRAY}]},
+        {"documents": [{"image": STRAY}]},
+        {"documents": [{"image": "word"}]},
+        {"documents": [{"image": "data: " + STRAY}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "file": STRAY}]}]},
+        {"messages": [{"role": "user", "content": [{"file": {"file_id": "f1", "filename": STRAY}}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"index": STRAY}]}]},
+    ],
+)
+def test_text_under_quiet_keys_is_read(more: dict[str, Any]) -> None:
+    texts = [text for _, _, text in read({"messages": [{"role": "user", "content": "q"}], **more})]
+    assert {STRAY, "word", "data: " + STRAY} & set(texts)
+
+
+def test_a_tool_name_that_is_text_is_read() -> None:
+    (segment,) = read_choices([{"message": {"tool_calls": [{"function": {"name": STRAY}}]}}]).segments
+    assert (segment.origin, segment.text) == ("tool_call", STRAY)

@@ -107,6 +107,7 @@ def test_the_deltas_together_are_the_whole() -> None:
         "/choices/1/message/content": "from 1",
         "/choices/0/message/tool_calls/1/function/arguments": '{"city":1}',
         "/choices/1/message/refusal": "no",
+        "/choices/1/message/function_call/name": "f",
         "/choices/1/message/function_call/arguments": "{}",
     }
     assert b"".join(chunk.raw for chunk in chunks) == STREAM
@@ -118,6 +119,7 @@ def test_the_deltas_together_are_the_whole() -> None:
         "/choices/1/message/content": "assistant",
         "/choices/0/message/tool_calls/1/function/arguments": "tool_call",
         "/choices/1/message/refusal": "assistant",
+        "/choices/1/message/function_call/name": "tool_call",
         "/choices/1/message/function_call/arguments": "tool_call",
     }
     for chunk in chunks:
@@ -193,6 +195,13 @@ GARBAGE = [
         'data: {"choices":[{"delta":{"tool_calls":[{"index":"0/x","function":{"arguments":"a"}}]}}]}\n\n',
         "wrong_type",
     ),
+    ("data: [DONE]forbidden\n\n", "not_a_chunk"),
+    ("data: [DONE]\ndata: forbidden\n\n", "not_a_chunk"),
+    ('Data: {"choices":[]}\n\n', "not_a_chunk"),
+    (' data: {"choices":[]}\n\n', "not_a_chunk"),
+    ('{"choices":[]}\n\n', "not_a_chunk"),
+    ('data: {"choices":[]}\nforbidden\n\n', "not_a_chunk"),
+    ('data: {"choices":[],"Choices":[]}\n\n', "ambiguous_key"),
     ("data: " + "x" * 2_000_000, "event_too_large"),
 ]
 
@@ -289,3 +298,22 @@ def test_the_cap_on_an_event_is_the_codecs() -> None:
     codec = OpenAICodec(max_event=50).stream(REQUEST)
     with pytest.raises(WireError, match="larger than 50 bytes"):
         codec.feed(event('{"content":"a"}').encode())
+
+
+def test_a_tool_name_in_pieces_is_one_text() -> None:
+    names = [{"tool_calls": [{"index": 0, "function": {"name": name}}]} for name in ("forb", "idden text")]
+    chunks = read([event(json.dumps(name)).encode() for name in names])
+    assert texts(chunks) == {"/choices/0/message/tool_calls/0/function/name": "forbidden text"}
+
+
+def test_text_in_place_of_choices_is_read() -> None:
+    raw = b'data: {"id":"c-1","choices":[],"output_text":"forbidden","usage":{"a":"b"}}\n\n'
+    (chunk,) = read([raw])
+    assert [(delta.path, delta.text) for delta in chunk.deltas] == [("/output_text", "forbidden")]
+    assert stream().rewrite(chunk, ["x"]) == raw.replace(b"forbidden", b"x")
+
+
+def test_lines_of_known_fields_pass() -> None:
+    raw = b': note\nevent: message\nid: 1\nretry: 5\ndata: {"choices":[]}\n\n'
+    (chunk,) = read([raw])
+    assert (chunk.raw, chunk.deltas) == (raw, ())

@@ -182,3 +182,18 @@ def test_replacing_data_by_itself_changes_nothing(pieces: list[bytes]) -> None:
     for event in read([b"data: x\n" + b"".join(pieces)]):
         if event.data is not None:
             assert sse.replace_data(event.raw, event.data) == event.raw
+
+
+@pytest.mark.parametrize(
+    ("block", "other"),
+    [
+        (b": c\nevent: e\nid: 1\nretry: 1\ndata: d\ndata\n\n", False),
+        (b"\n", False),
+        (b"Data: d\n\n", True),
+        (b" data: d\n\n", True),
+        (b'data: d\r\n{"a": 1}\r\n\r\n', True),
+        (b"bare\n\n", True),
+    ],
+)
+def test_a_line_of_no_known_field_is_told(block: bytes, other: bool) -> None:
+    assert sse.parse(block).other is other
