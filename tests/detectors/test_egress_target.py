@@ -102,3 +102,12 @@ def test_any_text_can_be_parsed(text):
     target = parse("https://" + text)
     assert target.place in ("", "metadata", "loopback", "private")
     assert parse(text).host == parse(text).host.lower()
+
+
+def test_blanks_and_controls_around_an_address_vanish():
+    # https://url.spec.whatwg.org/#concept-basic-url-parser, steps 1 and 3
+    assert parse("\t\x01java\tscript:x \n\x02").scheme == "javascript"
+
+
+def test_a_flood_of_controls_is_read():
+    assert parse("https://a.example/" + "\x01" * 1_000_000 + "b").host == "a.example"

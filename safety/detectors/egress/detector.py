@@ -133,6 +133,10 @@ class _Judge:
         """The findings of one construct."""
         if segment.origin is Origin.TOOL_CALL:
             one = replace(one, url=_unescaped(one.url))
+        if segment.start:
+            # A later window of a stream: a fence in it may close what an earlier window opened, so that what
+            # follows loads.
+            one = replace(one, inert=False)
         reach = _reach(segment, one)
         span = segment.span(one.start, one.end)
         target = parse(one.url)

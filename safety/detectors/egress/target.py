@@ -18,7 +18,7 @@ from urllib.parse import unquote
 HIERARCHIC = frozenset(("http", "https", "ws", "wss", "ftp"))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _HOST_FIRST = re.compile(r"www\.|[/\\]{2}", re.IGNORECASE)
-_VANISHES = re.compile(r"[\t\r\n]|^[\x00-\x20]+|[\x00-\x20]+$")
+_VANISHES = re.compile(r"^[\x00-\x20]+|(?<![\x00-\x20])[\x00-\x20]+$|[\t\r\n]")
 _AUTHORITY = re.compile(r"[/\\]*([^/\\?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _PORT = re.compile(r":\d*$")
 _DOTS = str.maketrans("。．｡", "...")

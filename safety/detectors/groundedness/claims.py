@@ -25,7 +25,7 @@ class Claim:
     passage: Passage
 
 
-_LEAD = re.compile(r"\s*(?:(?:[-*•·>|#]+|\d{1,3}[.)]|[a-z][.)])\s+)*[*_\"'“„«(]*", re.IGNORECASE)
+_LEAD = re.compile(r"\s*+(?:(?:[-*•·>|#]++|\d{1,3}[.)]|[a-z][.)])\s++)*+[*_\"'“„«(]*+", re.IGNORECASE)
 MAX_CLAIM = 1000  # code points
 _SEMICOLON = re.compile(r";\s+")
 # What the source is said to say: "According to the source, ...". Not part of the claim.

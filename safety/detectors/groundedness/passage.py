@@ -19,7 +19,7 @@ _WORD = re.compile(
     rf"(?P<cjk>[{_CJK}]+)|\d+(?:[.,]\d+)*(?![^\W_])|(?:(?![{_CJK}])[^\W_])+(?:['’](?:(?![{_CJK}])[^\W\d_])+)?"
 )
 _PARTS = re.compile(r"[a-z]{3,}(?=[A-Z][a-z])|(?<=[a-z]{3})[A-Z][a-z].*|.+", re.DOTALL)  # priceRange
-_SHOUTED = re.compile(r"[^\W\d_].*[A-Z\d]")
+_SHOUTED = re.compile(r"[\W\d_]*+[^\W\d_].*[A-Z\d]")  # from the first letter on: one look at a long word
 _NOT_NEGATION = (("non", "-"), ("no", "."), ("no", ","))  # "non-linear", "No. 5", "No, it is"
 _HIRAGANA = re.compile(r"[\u3040-\u309f]+")
 _ENDINGS = (
@@ -125,7 +125,7 @@ def _word(written: str, start: int, follows: str) -> Word:
     content = not numeric and len(plain) > 1 and plain not in STOPWORDS
     if (lower, follows) in _NOT_NEGATION:
         plain += follows
-    shouted = _SHOUTED.search(written) is not None
+    shouted = _SHOUTED.match(written) is not None
     return Word(start, start + len(written), plain, stem(plain), content, written[0].isupper(), shouted)
 
 

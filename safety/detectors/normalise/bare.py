@@ -53,24 +53,27 @@ def bare(text: str) -> Bare:
         if len(text.encode().translate(None, _ASCII_DROPPED)) == len(text):
             return Bare(text)
         return _cut(text)
-    present = set(text)
-    replaced = {char: sign for char in present if (sign := _sign(char))}
-    if len(replaced) < _FEW:
-        for char, sign in replaced.items():
-            text = text.replace(char, sign)
-    else:
-        text = text.translate({ord(char): sign for char, sign in replaced.items()})
-    return _cut(text) if _DROPPED.search("".join(present)) else Bare(text)
+    return _cut(_respelled(text)) if _DROPPED.search("".join(set(text))) else Bare(_respelled(text))
 
 
 def readings(text: str) -> tuple[Bare, ...]:
-    """``bare(text)``, and if that made one word of what invisible characters kept apart, the text as it is: a
-    value may be only a part of that word."""
+    """``bare(text)``, and if that made one word of what invisible characters kept apart, the text with those
+    characters in it: a value may be only a part of that word."""
     joined = bare(text)
     apart = any(
         joined.text[cut - 1 : cut].isalnum() and joined.text[cut : cut + 1].isalnum() for cut in joined.cuts
     )
-    return (joined, Bare(text)) if apart else (joined,)
+    return (joined, Bare(_respelled(text))) if apart else (joined,)
+
+
+def _respelled(text: str) -> str:
+    """``text`` with one sign for another, none dropped."""
+    replaced = {char: sign for char in set(text) if (sign := _sign(char))}
+    if len(replaced) < _FEW:
+        for char, sign in replaced.items():
+            text = text.replace(char, sign)
+        return text
+    return text.translate({ord(char): sign for char, sign in replaced.items()})
 
 
 def _sign(char: str) -> str | None:

@@ -134,8 +134,10 @@ def _join(run: str, pieces: Pieces) -> str:
 
 _LEET = str.maketrans("013457@$|+", "oieastasit")
 _LEET_L = str.maketrans("013457@$|+", "oleastaslt")
+# The letter and the sign that it must have are looked for in its own length, not in all that follows.
 _LEET_TOKEN = re.compile(
-    r"(?<![A-Za-z0-9+/=])(?=[0134578@$!|+]*[A-Za-z])(?=[A-Za-z!|+]*[01345789@$!|])[A-Za-z01345789@$!|+]{2,24}(?![A-Za-z0-9+/=])"
+    r"(?<![A-Za-z0-9+/=])(?=[0134578@$!|+]{0,23}[A-Za-z])(?=[A-Za-z!|+]{0,23}[01345789@$!|])"
+    r"[A-Za-z01345789@$!|+]{2,24}(?![A-Za-z0-9+/=])"
 )
 _LEET_CORE = re.compile(r"[A-Za-z][013457@$!|]+[A-Za-z]|\b[013457@$][A-Za-z]+[013457@$]")
 

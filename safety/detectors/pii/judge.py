@@ -16,10 +16,12 @@ SURE = 0.9  # from here on a context word changes nothing
 # What stands right before or after a number that is part of something longer: a word, a decimal, a UUID.
 _PART_BEFORE = re.compile(r"(?:\w|[0-9]\.|\w*[0-9]\w*[-_]|[$€£¥])\Z", re.ASCII)
 _PART_AFTER = re.compile(r"\w|[%°]|\.[0-9]|[-_]\w*[0-9]", re.ASCII)
-# A value written with spaces among other numbers written with spaces is most often a row of a table.
+# A number written with spaces among others is most often a row of a table. With letters in it, as in an
+# IBAN, it is not: what stands beside it is another value.
 _ROW_BEFORE = re.compile(r"[0-9] \Z")
 _ROW_AFTER = re.compile(r" [0-9]{4,}\b(?!/)", re.ASCII)
 _LOWER = re.compile(r"[a-z]")
+_LETTER = re.compile(r"[A-Za-z]")
 _EDGE = 24  # how far these see
 
 
@@ -41,7 +43,8 @@ def _alone(row: Row, value: str, before: str, after: str) -> float:
         return UNLIKELY
     if row.after and re.match(row.after, after):
         return UNLIKELY
-    if " " in value and (_ROW_BEFORE.search(before) or _ROW_AFTER.match(after)):
+    row_of_numbers = " " in value and _LETTER.search(value) is None
+    if row_of_numbers and (_ROW_BEFORE.search(before) or _ROW_AFTER.match(after)):
         return UNLIKELY
     if row.cased and _LOWER.search(value):
         return WORD

@@ -74,9 +74,9 @@ class Recognizer:
         return None
 
     def _ends(self, match: re.Match[str]) -> Sequence[int]:
-        """Where the value may end. The groups of the IBAN pattern are its tail: "DE89… 2 days" is tried
-        with and without the last."""
+        """Where the value may end. The IBAN pattern takes in numbers that follow, so that "DE89… 2 days" is
+        tried without them too."""
         if self.row.entity != "IBAN_CODE":
             return (match.end(),)
-        ends = (match.end(group) for group in range(match.re.groups, 0, -1))
-        return tuple(dict.fromkeys(end for end in ends if end > 0))
+        gaps = (match.start() + at for at, char in enumerate(match[0]) if char in " -")
+        return (match.end(), *reversed(tuple(gaps)))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from safety.detectors.groundedness import Groundedness, GroundednessOptions
 from safety.detectors.groundedness.examples import NEGATIVES, POSITIVES
+from safety.detectors.groundedness.passage import read
 from safety.sentences import boundaries
 from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
 
@@ -138,3 +139,14 @@ def test_windows_cut_where_sentences_end_find_what_the_whole_does(
     for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True):
         pieces += found(exchange(answer[start:end], document(source), start=start))
     assert pieces == found(exchange(answer, document(source)))
+
+
+@pytest.mark.parametrize("piece", ["a", "-----", "a1", " - "])
+def test_floods_are_read(piece: str) -> None:
+    text = (piece * 1_000_000)[:1_000_000]
+    assert len(found(exchange(f"{WRONG} {text}", document(f"{SOURCE} {text}")))) > 0
+
+
+def test_a_capital_or_digit_after_the_first_letter_makes_a_name() -> None:
+    words = read("Paris NASA iPhone 3D B2B 2nd").words
+    assert {word.lower for word in words if word.shouted} == {"nasa", "iphone", "b2b"}

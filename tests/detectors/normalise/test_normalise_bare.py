@@ -65,3 +65,7 @@ def test_a_span_of_the_folded_text_is_the_span_it_came_from(text, data):
     assert bare(text[first:last]).text == folded.text[start:end]
     # no invisible character is taken along at either end
     assert len(bare(text[first]).text) == len(bare(text[last - 1]).text) == 1
+
+
+def test_every_reading_has_the_same_spaces_and_digits():
+    assert [one.text for one in readings("٤\u00a0f\u200bor")] == ["4 for", "4 f\u200bor"]

@@ -88,3 +88,9 @@ def test_every_view_maps_back_inside_the_text(text: str) -> None:
 def _inside(view: View, index: int, length: int) -> bool:
     start, end = view.original(index, index + 1)
     return 0 <= start < end <= length
+
+
+@pytest.mark.parametrize("sign", ["!", "@", "|", "$"])
+def test_a_flood_of_signs_is_read(sign: str) -> None:
+    text = "l0rem 1psum! " + sign * 1_000_000
+    assert views(text)[0].text  # never ends if each sign is looked at with all that follow

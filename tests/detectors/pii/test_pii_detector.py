@@ -260,3 +260,33 @@ def test_a_value_cut_anywhere_is_pending(row, data):
 )
 def test_nothing_is_pending_after_a_sentence(text):
     assert DETECTOR.pending(text) is None
+
+
+# Values beside values
+
+NEIGHBOURS = {
+    "4111111111111111": "CREDIT_CARD",
+    "DE89 3704 0044 0532 0130 00": "IBAN_CODE",
+    "DE89370400440532013000": "IBAN_CODE",
+    "AT61 1904 3002 3457 3201": "IBAN_CODE",  # short: what follows could be its tail
+    "john@example.com": "EMAIL_ADDRESS",
+}
+NO_BREAK = ("\u00a0", "\u202f", "\u3000")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    values=st.lists(st.sampled_from(sorted(NEIGHBOURS)), min_size=2, max_size=4),
+    gap=st.sampled_from((" ", "  ", "\n", *NO_BREAK)),
+    after=st.sampled_from(("", " for", " f\u200bor", "\tJa。そう！ f\u200bor")),
+)
+def test_a_value_beside_a_value_is_found(values, gap, after):
+    expected = [(NEIGHBOURS[value], value) for value in values]
+    assert found(gap.join(values) + after) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.sampled_from((*NEGATIVES, *(row.text for row in POSITIVES))), space=st.sampled_from(NO_BREAK))
+def test_a_no_break_space_reads_the_same_beside_invisible_characters(text, space):
+    text = text.replace(" ", space)
+    assert found(f"{text} . f\u200bor") == found(f"{text} . for")
