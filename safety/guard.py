@@ -166,8 +166,8 @@ class Guard:
         return [self.record(verdict) for verdict in self.judge(exchanges)]
 
     def record(self, verdict: Verdict) -> Verdict:
-        """Put the verdict on record. If something is held back, waits until its event is durable; if that
-        fails, the verdict says so and ``on_error`` decides anew."""
+        """Put the verdict on record. Waits until its event is durable if something is held back, or if events
+        come too fast; if that fails, the verdict says so and ``on_error`` decides anew."""
         durable = self._put(verdict)
         if durable is None:
             return verdict
@@ -193,7 +193,8 @@ class Guard:
             return None
         event = make_event(verdict, at=datetime.now(UTC), raw_excerpts=self.policy.raw_excerpts)
         durable = self.recorder.put(event)
-        return durable if verdict.action >= Action.REDACT else None
+        wait = verdict.action >= Action.REDACT or self.recorder.behind()
+        return durable if wait else None
 
     def _unrecorded(self, verdict: Verdict, error: Exception) -> Verdict:
         outcomes = [o for o in verdict.outcomes if o.detector != RECORD]

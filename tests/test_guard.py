@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,9 @@ from words import RULES, Words, answered, exchange, ran
 from safety.detectors.base import Detector, Scope
 from safety.errors import StoreError
 from safety.events.event import Event
+from safety.events.log import EventLog
 from safety.events.memory import MemoryLog
+from safety.events.query import EventQuery
 from safety.guard import Guard
 from safety.memo import Memo, to_relative
 from safety.policy.model import (
@@ -246,6 +251,9 @@ class Full:
     def trouble(self) -> str | None:
         return "the disk is full"
 
+    def behind(self) -> bool:
+        return False
+
     def close(self) -> None:
         return
 
@@ -315,3 +323,18 @@ def test_what_a_door_does_itself_is_recorded_even_if_the_record_fails() -> None:
     assert verdict.blocked
     assert [hit.rule for hit in verdict.hits] == ["proxy", "on_error"]
     assert [o.detector for o in verdict.outcomes] == ["record@1"]
+
+
+def test_when_events_come_too_fast_traffic_slows_down_and_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.sqlite"
+    with (
+        EventLog(path, max_queue=50) as log,
+        Guard(Policy("p", rules=RULES), [Words()], recorder=log) as guard,
+        ThreadPoolExecutor(20) as clients,
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")  # somebody else is writing: ours must wait
+        threading.Timer(0.5, other.execute, ("ROLLBACK",)).start()
+        verdicts = list(clients.map(lambda i: guard.check(exchange(f"text {i}")), range(500)))
+    assert {v.action for v in verdicts} == {Action.ALLOW}
+    assert sum(1 for _ in EventQuery(path).events()) == 500

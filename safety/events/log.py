@@ -94,6 +94,10 @@ class EventLog:
         or the log is closed."""
         return self._failure or self._refusal()
 
+    def behind(self) -> bool:
+        """As ``Recorder.behind``: a tenth of the events that may wait do."""
+        return self._queue.qsize() > self._max_queue // 10
+
     def flush(self, timeout: float | None = None) -> None:
         """Wait until every event put so far is durable or has failed. ``TimeoutError`` after ``timeout``
         seconds."""

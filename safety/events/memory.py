@@ -55,6 +55,10 @@ class MemoryLog:
             if why is None:
                 self._write_gap()
 
+    def behind(self) -> bool:
+        """Never: nothing waits."""
+        return False
+
     def trouble(self) -> str | None:
         """As ``Recorder.trouble``."""
         return "the record is closed" if self._closed else self._why

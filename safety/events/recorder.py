@@ -20,6 +20,11 @@ class Recorder(Protocol):
         """Why events cannot be recorded right now, in one line; ``None`` when they can."""
         ...
 
+    def behind(self) -> bool:
+        """Whether events come faster than they are written. Callers then wait for theirs, so that traffic
+        slows down before anything has to be refused."""
+        ...
+
     def close(self) -> None:
         """Write what was handed over, then refuse more. May be called twice."""
         ...

@@ -34,6 +34,9 @@ class NullRecorder:
     def trouble(self) -> str | None:
         return None
 
+    def behind(self) -> bool:
+        return False
+
     def close(self) -> None:
         return None
 
