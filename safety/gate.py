@@ -182,7 +182,7 @@ class Gate(Generic[T]):
     def _cuts(self, channel: _Channel) -> bool:
         """Whether the channel's text is judged in windows. Arguments of a tool call are not: they are of no
         use before they are complete, and what they carry out is only seen in complete JSON."""
-        return self._policy.mode is StreamMode.WINDOWED and channel.origin is not Origin.TOOL_CALL
+        return self._policy.mode is not StreamMode.BUFFERED and channel.origin is not Origin.TOOL_CALL
 
     def settle(self, window: Exchange, verdict: Verdict) -> None:
         """``window`` was judged. Where a finding may have begun that is not complete (``Outcome.open``),

@@ -6,6 +6,7 @@ and records the one event of the output stage. What an item is, is the caller's 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
@@ -43,7 +44,9 @@ class _Judged(Generic[T]):
 
     def __init__(self, guard: Judge, request: Exchange, choices: int) -> None:
         self._guard = guard
-        self._gate: Gate[T] = Gate(request, _how(guard), choices)
+        how = _how(guard)
+        self._observes = how.mode is StreamMode.OBSERVE
+        self._gate: Gate[T] = Gate(request, how, choices)
         self._outcomes: list[Outcome] = []
         self._seconds = 0.0
         self.verdict: Verdict | None = None
@@ -81,12 +84,13 @@ def _how(guard: Judge) -> StreamPolicy:
 
 
 class Stream(_Judged[T]):
-    """A judged stream for plain threads."""
+    """A judged stream for plain threads. What is observed is judged at the end: a caller who waits for
+    ``push`` must not wait for a judgement."""
 
     def push(self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()) -> list[Released[T] | Cut]:
         """An item has arrived; what may go out now."""
         self._gate.feed(item, deltas, choices)
-        while windows := self._gate.due():
+        while not self._observes and (windows := self._gate.due()):
             self._settle(windows, self._guard.judge(windows, remember=False, growing=True))
         return [] if self._gate.over else self._gate.release()
 
@@ -102,19 +106,29 @@ class Stream(_Judged[T]):
 
 
 class AsyncStream(_Judged[T]):
-    """A judged stream for the event loop."""
+    """A judged stream for the event loop. What is observed is judged alongside, in a task of its own."""
+
+    _alongside: asyncio.Task[None] | None = None
 
     async def push(
         self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()
     ) -> list[Released[T] | Cut]:
         """``Stream.push`` without blocking the event loop."""
         self._gate.feed(item, deltas, choices)
+        if not self._observes:
+            await self._judge_due()
+        elif self._guard.judges_answers and (self._alongside is None or self._alongside.done()):
+            self._alongside = asyncio.create_task(self._judge_due())
+        return [] if self._gate.over else self._gate.release()
+
+    async def _judge_due(self) -> None:
         while windows := self._gate.due():
             self._settle(windows, await self._guard.ajudge(windows, remember=False, growing=True))
-        return [] if self._gate.over else self._gate.release()
 
     async def finish(self, end: str = "") -> list[Released[T] | Cut]:
         """``Stream.finish`` without blocking the event loop."""
+        if self._alongside is not None:
+            await self._alongside
         self._gate.close()
         while windows := self._gate.due():
             self._settle(windows, await self._guard.ajudge(windows, remember=False))

@@ -27,16 +27,21 @@ POLICY = Policy(
 )
 DAY = date(2026, 1, 1)
 OPEN = re.compile(r"s(?:e(?:c(?:r(?:e(?:t(?:\.? ?\d*)?)?)?)?)?)?\s*\Z|\[[^\]]*\Z")
-FIND = re.compile(r"secret(?:\. |\s)?\d+|BAD|\[[^\]]*\]")
+FINDS = {
+    "secret": re.compile(r"secret(?:\. |\s)?\d+"),
+    "secret.bracket": re.compile(r"\[[^\]]*\]"),
+    "bad": re.compile("BAD"),
+}
 
 
 def judge(exchange: Exchange, *, pending: bool = True) -> Verdict:
     """A verdict by a small real detector: numbers after "secret" (even across a sentence end), what stands in
     brackets (over any number of sentences), and BAD."""
     findings = [
-        Finding("d", "bad" if m[0] == "BAD" else "secret", span=segment.span(*m.span()))
+        Finding("d", category, span=segment.span(*m.span()))
         for segment in exchange.segments
-        for m in FIND.finditer(segment.text)
+        for category, pattern in FINDS.items()
+        for m in pattern.finditer(segment.text)
     ]
     outcome = Outcome("d@1", tuple(findings), open=unfinished(exchange) if pending else ())
     return decide(POLICY, exchange, [outcome], today=DAY)
@@ -99,7 +104,7 @@ CUTS = st.lists(st.integers(0, 10_000), max_size=30)
 MODES = st.sampled_from([StreamMode.WINDOWED, StreamMode.BUFFERED, StreamMode.OBSERVE])
 
 
-@settings(max_examples=400)
+@settings(max_examples=500)
 @given(TEXT, CUTS, MODES, st.integers(20, 120), st.integers(0, 60))
 def test_any_chunking_releases_the_same_text(
     text: str, cuts: list[int], mode: StreamMode, hold: int, overlap: int
@@ -110,7 +115,7 @@ def test_any_chunking_releases_the_same_text(
     assert (pieces, pieces_cut) == (whole, whole_cut)
 
 
-@settings(max_examples=400)
+@settings(max_examples=500)
 @given(TEXT, CUTS)
 def test_a_stream_that_is_not_cut_is_the_whole_redacted(text: str, cuts: list[int]) -> None:
     verdict = judge(Exchange("x", Stage.OUTPUT, (Segment(PATH, Origin.ASSISTANT, text),)))
@@ -125,7 +130,7 @@ def test_a_stream_that_is_not_cut_is_the_whole_redacted(text: str, cuts: list[in
             assert released == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=400)
 @given(TEXT, CUTS)
 def test_nothing_before_the_end_of_a_finding_leaves_unjudged(text: str, cuts: list[int]) -> None:
     """Whatever has left at any moment is a beginning of the redacted text: no finding ever left."""

@@ -27,6 +27,8 @@ from safety.policy.model import (
     Mode,
     Policy,
     Rule,
+    StreamMode,
+    StreamPolicy,
     When,
 )
 from safety.runner import Check, Lane, Step
@@ -338,3 +340,28 @@ def test_when_events_come_too_fast_traffic_slows_down_and_nothing_is_refused(tmp
         verdicts = list(clients.map(lambda i: guard.check(exchange(f"text {i}")), range(500)))
     assert {v.action for v in verdicts} == {Action.ALLOW}
     assert sum(1 for _ in EventQuery(path).events()) == 500
+
+
+def test_what_is_observed_is_judged_alongside_and_never_held() -> None:
+    words, log = Words(), MemoryLog()
+    policy = Policy("p", rules=RULES, stream=StreamPolicy(StreamMode.OBSERVE))
+
+    async def observe() -> tuple[list[int], list[str], Verdict | None]:
+        with Guard(policy, [words], recorder=log) as guard:
+            stream = guard.astream(exchange("question"))
+            out = [
+                len(await stream.push(text, [Delta("/answer", Origin.ASSISTANT, text)]))
+                for text in ("One is bad. ", "Two. ", "Three.")
+            ]
+            while len(words.shown) < 2:  # noqa: ASYNC110 - the detector has no event for it
+                await asyncio.sleep(0.01)
+            before_the_end = list(words.shown)
+            await stream.finish()
+            return out, before_the_end, stream.verdict
+
+    out, before_the_end, verdict = asyncio.run(asyncio.wait_for(observe(), 20))
+    assert out == [1, 1, 1]
+    assert before_the_end[0] == "One is bad. "
+    assert verdict is not None
+    assert (verdict.action, verdict.would) == (Action.ALLOW, Action.BLOCK)
+    assert [(str(e.stage), str(e.would)) for e in log.events] == [("output", "block")]

@@ -44,7 +44,7 @@ class Mode(StrEnum):
 
 class StreamMode(StrEnum):
     """``BUFFERED`` holds all until the end; ``WINDOWED`` holds back to the last judged sentence;
-    ``OBSERVE`` never holds and judges what has left once it is complete, for the record."""
+    ``OBSERVE`` judges alongside, for the record, and never holds."""
 
     BUFFERED = "buffered"
     WINDOWED = "windowed"
