@@ -1,0 +1,101 @@
+"""What came out of the training of a shipped model and is needed to run it: its card, as data.
+
+The card for people, with sources, figures and known failures, is ``CARD.md`` beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from safety.errors import ConfigError
+
+WEIGHTS = Path(__file__).parent / "weights"
+ENCODER, TOKENIZER, CHEAP, CARD = "encoder.onnx", "tokenizer.json", "cheap.npz", "card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a head's logit becomes a score: ``1 / (1 + exp(-(logit - threshold) / spread))``, so that 0.5 is
+    the shipped threshold."""
+
+    threshold: float = 0.0
+    spread: float = 1.0
+
+
+def scored(logit: float, scale: Scale) -> float:
+    """A head's logit as a score."""
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, (logit - scale.threshold) / scale.spread))))
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Where the cheap model is sure enough that the encoder is not asked: at logits below ``low`` (harmless)
+    and above ``high`` (not). ``None``: never."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def sure(self, logit: float) -> bool:
+        """Whether ``logit`` is beyond a bound."""
+        return (self.low is not None and logit < self.low) or (self.high is not None and logit > self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """``window`` and ``overlap`` are tokens, special ones not counted. ``files`` has the SHA-256 of each file
+    by name."""
+
+    name: str
+    version: str
+    heads: tuple[str, ...]
+    window: int
+    overlap: int
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    exits: Mapping[str, Exit] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The card as it is stored."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """What ``to_json`` wrote. ``ValueError``, ``KeyError`` or ``TypeError`` for anything else."""
+        data = json.loads(text)
+        return cls(
+            **{
+                **data,
+                "heads": tuple(data["heads"]),
+                "scales": {head: Scale(**scale) for head, scale in data["scales"].items()},
+                "exits": {head: Exit(**bounds) for head, bounds in data["exits"].items()},
+            }
+        )
+
+
+def read_card(folder: Path) -> Card:
+    """The card in ``folder``. ``ConfigError`` when it cannot be read."""
+    path = folder / CARD
+    try:
+        return Card.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: not a model card: {error!r}") from error
+
+
+def read_file(folder: Path, name: str, card: Card) -> bytes:
+    """The contents of one of the model's files. ``ConfigError`` when it is absent, or not the one that the
+    card was written for."""
+    path = folder / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: reinstall content-safety-layer") from error
+    if card.files.get(name) != sha256(data).hexdigest():
+        raise ConfigError(
+            f"{path}: damaged: its SHA-256 is not the one in {CARD}: reinstall content-safety-layer"
+        )
+    return data

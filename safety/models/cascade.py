@@ -1,0 +1,194 @@
+"""The shipped model: cheap first, the encoder only where the cheap one is unsure.
+
+Texts are read whole, in overlapping windows of tokens; a category's opinion is that of the loudest window.
+Windows judged a moment ago are remembered, so that two detectors that ask about the same text, or a stream
+that shows it again, cost one pass.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from safety.detectors.model import HARM, Opinion, Passage, Provider, Role
+from safety.models.card import (
+    CHEAP,
+    ENCODER,
+    TOKENIZER,
+    WEIGHTS,
+    Card,
+    Exit,
+    Scale,
+    read_card,
+    read_file,
+    scored,
+)
+from safety.models.cheap import Cheap, Floats, Ids
+from safety.models.encoder import Encoder, Window
+from safety.models.heads import TOP, spoken
+from safety.models.pieces import Pieces
+from safety.models.windows import windows
+
+REMEMBERED = 4096  # windows: about 1 KB each
+PLACED = 0.1  # from this score on, an opinion is about its window; below, about the whole passage
+BY_CHEAP, BY_ENCODER = "cheap", "encoder"
+_NEVER = Exit()
+_PLAIN = Scale()
+SAFE_SEVERITY, LEAST_SEVERITY = 1, 2  # the most below the threshold, the least above it
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of a window: the cheap logits, and the encoder's if it was asked."""
+
+    cheap: Floats
+    dear: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A head's logit for a window, whose it is, and the severity's beside it (the encoder's alone)."""
+
+    logit: float
+    by: str
+    severity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A passage as windows, and where each is: ``[start, end)`` of its tokens."""
+
+    passage: Passage
+    ids: Ids
+    places: Sequence[tuple[int, int]]
+
+    @property
+    def role(self) -> Role:
+        """The passage's."""
+        return self.passage.role
+
+    def windows(self) -> list[Window]:
+        """What is judged."""
+        return [Window(self.ids[start:end], self.role) for start, end in self.places]
+
+    def place(self, at: int, pieces: Pieces) -> tuple[int, int]:
+        """Where the window is in the text, in code points."""
+        if len(self.places) == 1:
+            return 0, len(self.passage.text)
+        return pieces.place(self.passage.text, *self.places[at])
+
+
+class Cascade:
+    """A ``Scorer`` over the files of a shipped model. Made once, asked from many threads."""
+
+    def __init__(self, card: Card, pieces: Pieces, cheap: Cheap, encoder: Encoder) -> None:
+        self.card = card
+        self._pieces, self._cheap, self._encoder = pieces, cheap, encoder
+        self._places = {head: at for at, head in enumerate(card.heads)}
+        self._known: OrderedDict[tuple[Role, bytes], Judged] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS / "guard", provider: Provider = "cpu", threads: int = 0) -> Cascade:
+        """The model in ``folder``. ``ConfigError`` for a file that is absent or damaged."""
+        card = read_card(folder)
+        pieces = Pieces(Tokenizer.from_str(read_file(folder, TOKENIZER, card).decode()))
+        cheap = Cheap.from_bytes(read_file(folder, CHEAP, card), str(folder / CHEAP))
+        encoder = Encoder(read_file(folder, ENCODER, card), str(folder / ENCODER), provider, threads)
+        return cls(card, pieces, cheap, encoder)
+
+    @property
+    def label(self) -> str:
+        """``name@version`` of the card."""
+        return f"{self.card.name}@{self.card.version}"
+
+    @property
+    def quick(self) -> Cascade:
+        """The cheap step alone."""
+        always = {head: Exit(low=math.inf) for head in self.card.heads}
+        return Cascade(replace(self.card, exits=always), self._pieces, self._cheap, self._encoder)
+
+    def score(
+        self, passages: Sequence[Passage], wanted: Collection[str] | None = None
+    ) -> list[Mapping[str, Opinion]]:
+        """See ``Scorer``."""
+        read = [self._read(passage) for passage in passages]
+        heads = [self._heads(passage.role, wanted) for passage in passages]
+        asked = [(window, own) for one, own in zip(read, heads, strict=True) for window in one.windows()]
+        judged = iter(self._judge([window for window, _ in asked], [own for _, own in asked]))
+        return [
+            {head: self._opinion(head, one, parts) for head in own}
+            for one, own in zip(read, heads, strict=True)
+            for parts in ([next(judged) for _ in one.places],)
+        ]
+
+    def _read(self, passage: Passage) -> _Read:
+        ids = self._pieces.ids(passage.text)
+        return _Read(passage, ids, windows(len(ids), self.card.window, self.card.overlap))
+
+    # ---- judging windows
+
+    def _judge(self, asked: Sequence[Window], heads: Sequence[Sequence[str]]) -> list[Judged]:
+        """What is needed to know of each window what ``heads`` has for it."""
+        found = [self._recall(window) for window in asked]
+        unsure = [
+            at
+            for at, judged in enumerate(found)
+            if judged.dear is None and not all(self._sure(head, judged.cheap) for head in heads[at])
+        ]
+        for at, logits in zip(unsure, self._encoder.logits([asked[at] for at in unsure]), strict=True):
+            found[at] = replace(found[at], dear=logits)
+            self._remember(asked[at], found[at])
+        return found
+
+    def _sure(self, head: str, cheap: Floats) -> bool:
+        return self.card.exits.get(head, _NEVER).sure(float(cheap[self._places[head]]))
+
+    def _heads(self, role: Role, wanted: Collection[str] | None) -> list[str]:
+        return [head for head in spoken(role) if head in self._places and (wanted is None or head in wanted)]
+
+    def _recall(self, window: Window) -> Judged:
+        with self._lock:
+            judged = self._known.get(window.key)
+            if judged is not None:
+                self._known.move_to_end(window.key)
+                return judged
+        return Judged(self._cheap.logits(window.ids, window.role))
+
+    def _remember(self, window: Window, judged: Judged) -> None:
+        """Only what was dear: asking the cheap model again costs as much as looking it up."""
+        with self._lock:
+            self._known[window.key] = judged
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    # ---- from logits to opinions
+
+    def _opinion(self, head: str, read: _Read, judged: Sequence[Judged]) -> Opinion:
+        said = [self._said(head, one) for one in judged]
+        loudest = max(range(len(said)), key=lambda at: said[at].logit)
+        score = scored(said[loudest].logit, self.card.scales.get(head, _PLAIN))
+        severity = _severity(said[loudest], score) if head in HARM else None
+        # Finding the place costs more than the cheap model: nobody asks where nothing is.
+        start, end = read.place(loudest, self._pieces) if score >= PLACED else (0, len(read.passage.text))
+        return Opinion(score, start, end, severity, said[loudest].by)
+
+    def _said(self, head: str, judged: Judged) -> _Said:
+        """The cheap model's word wherever it is sure of this head, even if the encoder was asked about
+        others: a score depends on nothing but the text."""
+        if judged.dear is None or self._sure(head, judged.cheap):
+            return _Said(float(judged.cheap[self._places[head]]), BY_CHEAP)
+        level = float(judged.dear[len(self.card.heads) + HARM.index(head)]) if head in HARM else None
+        return _Said(float(judged.dear[self._places[head]]), BY_ENCODER, level)
+
+
+def _severity(said: _Said, score: float) -> int:
+    """What the encoder says, kept on the side of the threshold where the score is."""
+    level = 0 if said.severity is None else round(TOP * scored(said.severity, _PLAIN))
+    return max(level, LEAST_SEVERITY) if score >= 0.5 else min(level, SAFE_SEVERITY)

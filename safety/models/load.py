@@ -1,0 +1,63 @@
+"""From a detector's options to a model, loaded once however many detectors ask for it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from safety.detectors.model import NONE, SHIPPED, ModelOptions, Scorer
+from safety.errors import ConfigError
+from safety.models.cascade import Cascade
+
+HUB = "hf:"
+
+# The one thing here that outlives a call: weights are big, and a changed policy's detectors must not hold a
+# second copy while requests still end under the old one. Kept only as long as some detector uses them.
+_loaded: WeakValueDictionary[str, Scorer] = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def scorer_for(options: ModelOptions) -> Scorer | None:
+    """The model that ``options`` name, ``None`` for none.
+
+    ``ConfigError`` for one that cannot be used, ``MissingExtra`` for one that needs a package.
+    """
+    if options.model == NONE:
+        return None
+    key = _key(options)
+    with _lock:
+        scorer = _loaded.get(key)
+        if scorer is None:
+            scorer = _loaded[key] = _load(options)
+        return scorer
+
+
+def _key(options: ModelOptions) -> str:
+    """Equal for options that want the same model: the file's age counts, detectors' own options do not."""
+    name = str(options.model)
+    own = (sorted(options.labels.items()), options.threshold, options.provider, options.threads)
+    path = Path(name)
+    age = path.stat().st_mtime_ns if path.is_file() else None
+    return repr((name, age, own))
+
+
+def _load(options: ModelOptions) -> Scorer:
+    name = str(options.model)
+    if name == SHIPPED:
+        if options.labels:
+            raise ConfigError(
+                "labels: the shipped model has none to map: leave them out, or name another model"
+            )
+        return Cascade.load(provider=options.provider, threads=options.threads)
+    if name.startswith(HUB):
+        from safety.models.hub import HubScorer  # needs an extra
+
+        return HubScorer(options)
+    if name.endswith(".onnx"):
+        from safety.models.onnx_file import OnnxScorer
+
+        return OnnxScorer(options)
+    raise ConfigError(
+        f"model: {name!r}: allowed are {SHIPPED}, {NONE}, {HUB}organisation/name, path/to/model.onnx"
+    )
