@@ -24,6 +24,7 @@ from safety.policy.schema import schema_text
 
 CLEAN, FAILED, BROKEN = 0, 1, 2
 EXCERPT = 80  # characters of a finding that are shown
+DRIVERS = 8  # words that drove a score
 
 
 def add_parser(subparsers: Any) -> None:
@@ -127,7 +128,8 @@ def _explain(args: argparse.Namespace, registry: Registry) -> int:
     marks = loaded.policy.documents
     exchange = exchange_of(args, text, documents, marks, id="explain", prompt=args.prompt)
     with _built(args.policy, loaded, registry) as guard:
-        story = explain(loaded.policy, exchange, guard.check(exchange))
+        whys = {detector.name: detector.why for detector in guard.detectors}
+        story = explain(loaded.policy, exchange, guard.check(exchange), whys)
     for line in _lines(story):
         _say(line)
     return CLEAN
@@ -156,6 +158,11 @@ def _detector(story: DetectorStory) -> Iterator[str]:
         yield f"    {finding.category} {finding.score:.2f}{severity}  {place}{evidence}"
         if seen.excerpt:
             yield f"      “{_short(seen.excerpt)}”"
+        if seen.drivers:
+            words = (
+                f"{_short(' '.join(word.split()))} (-{fall:.2f})" for word, fall in seen.drivers[:DRIVERS]
+            )
+            yield f"      driven by {', '.join(words)}"
 
 
 def _rule(story: RuleStory) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
-from safety.types import Exchange, Finding
+from safety.types import Exchange, Finding, Segment
 
 
 class Scope(StrEnum):
@@ -20,6 +20,16 @@ class Scope(StrEnum):
 
     SEGMENT = "segment"
     EXCHANGE = "exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Words that brought a finding about: ``[start, end)`` of the segment's text in code points, and by how
+    much the score falls without them (0 to 1)."""
+
+    start: int
+    end: int
+    fall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +95,9 @@ class Detector(ABC):
         comes later, and may only be called on text that ends where a sentence ends.
         """
         return None
+
+    def why(self, segment: Segment, finding: Finding) -> Sequence[Driver]:
+        """The words of ``segment`` that drove the score of one of this detector's findings in it, those that
+        count most first. Nothing where the finding's place says it all. May cost many times a judgement: for
+        a person who asks, not for a request."""
+        return ()

@@ -23,6 +23,7 @@ BUILT_IN = tuple(
     for name, attribute in (
         ("hidden_text", "HiddenText"),
         ("prompt_shield", "PromptShield"),
+        ("harm", "Harm"),
         ("groundedness", "Groundedness"),
         ("pii", "Pii"),
         ("secrets", "Secrets"),

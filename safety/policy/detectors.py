@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from safety.detectors.base import Detector
+from safety.detectors.model import HARM
 from safety.detectors.normalise import ReadingDetector
+from safety.detectors.opinions import ModelDetector
 from safety.detectors.registry import Registry
 from safety.errors import ConfigError, PolicyError, SafetyError
+from safety.models.load import scorer_for
 from safety.policy.model import DetectorConfig, Policy
 from safety.types import below
 
-# Rules may speak of these before a detector for them is installed; loading such a policy is refused.
-HARM = ("hate", "sexual", "violence", "self_harm")
 ANY = "*"
 
 
@@ -139,6 +140,8 @@ def _made(
     options = options_of(name, configs, registry)
     if issubclass(detector, ReadingDetector):  # the first makes a reader for all
         reader = next((other.reader for other in built.values() if isinstance(other, ReadingDetector)), None)
+        if issubclass(detector, ModelDetector):
+            return detector(options, reader=reader, scorer=scorer_for(options))
         return detector(options, reader=reader)
     return detector.make(options, {other: built[other] for other in detector.uses})
 

@@ -1,25 +1,30 @@
 """Why each rule of a policy did or did not fire on what the detectors saw.
 
-Pure, and decides nothing: the verdict has been given; this tells its story. It quotes the text, so what it
+It decides nothing: the verdict has been given; this tells its story. It quotes the text, so what it
 returns belongs on a screen, not in a log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from safety.detectors.base import Driver
 from safety.policy.model import Mode, Policy, Rule
-from safety.types import Action, Exchange, Finding, Hit, Origin, Outcome, Ran, Verdict
+from safety.types import Action, Exchange, Finding, Hit, Origin, Outcome, Ran, Segment, Verdict
+
+Why = Callable[[Segment, Finding], Sequence[Driver]]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A finding with the words it is about and where they came from; none for one without a place."""
+    """A finding with the words it is about and where they came from; none for one without a place.
+    ``drivers``: the words that drove its score, with what it would lose without them."""
 
     finding: Finding
     excerpt: str | None
     origin: Origin | None
+    drivers: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,14 @@ class Explanation:
     off: tuple[str, ...]
 
 
-def explain(policy: Policy, exchange: Exchange, verdict: Verdict) -> Explanation:
-    """What was seen in ``exchange`` and what every rule of ``policy`` made of it."""
+def explain(
+    policy: Policy, exchange: Exchange, verdict: Verdict, whys: Mapping[str, Why] | None = None
+) -> Explanation:
+    """What was seen in ``exchange`` and what every rule of ``policy`` made of it. ``whys``: by detector, how
+    to learn which words drove a finding (``Detector.why``)."""
+    ask = whys or {}
     stories = tuple(
-        DetectorStory(outcome, tuple(_seen(exchange, finding) for finding in outcome.findings))
+        DetectorStory(outcome, tuple(_seen(exchange, one, ask.get(one.detector)) for one in outcome.findings))
         for outcome in verdict.outcomes
     )
     seen = tuple(one for story in stories for one in story.seen)
@@ -64,11 +73,13 @@ def explain(policy: Policy, exchange: Exchange, verdict: Verdict) -> Explanation
     )
 
 
-def _seen(exchange: Exchange, finding: Finding) -> Seen:
+def _seen(exchange: Exchange, finding: Finding, why: Why | None) -> Seen:
     segment = None if finding.span is None else exchange.segment_at(finding.span)
     if segment is None or finding.span is None:
         return Seen(finding, None, None)
-    return Seen(finding, segment.excerpt(finding.span), segment.origin)
+    drivers = () if why is None else why(segment, finding)
+    words = tuple((segment.text[one.start : one.end], one.fall) for one in drivers)
+    return Seen(finding, segment.excerpt(finding.span), segment.origin, words)
 
 
 def _rule(

@@ -1,12 +1,13 @@
-"""The ``prompt_shield`` signature detector: known wordings of prompt attacks, plain or disguised.
+"""The ``prompt_shield`` detector: known wordings of prompt attacks, plain or disguised, and a model beside.
 
-One pass over each reading of a segment tells which rows can match; only those are matched. It knows
-wordings, not meanings: an attack in new words is for a model to find.
+One pass over each reading of a segment tells which signatures can match; only those are matched. Where they
+are not sure, the model is asked. A model's finding says no more than the part of the text it speaks of; a
+signature's says which words, and which kind of attack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -14,8 +15,10 @@ from typing import Any, Protocol
 import re2
 
 from safety.detectors.base import Scope
-from safety.detectors.normalise import TYPOGRAPHY, Reader, ReadingDetector, View, fold
+from safety.detectors.model import SHIELD, ModelOptions, Scorer
+from safety.detectors.normalise import TYPOGRAPHY, Reader, View, fold
 from safety.detectors.normalise.view import PLAIN
+from safety.detectors.opinions import Heard, ModelDetector
 from safety.detectors.prompt_shield import (
     asian,
     changed_rules,
@@ -45,15 +48,15 @@ SIGNATURES: tuple[Signature, ...] = (
     *asian.ROWS,
 )
 
-_USER = "prompt_attack"
-_OUTSIDE = "indirect_attack"
+_USER, _OUTSIDE = SHIELD
 _ROOTS = {Origin.USER: _USER, Origin.DOCUMENT: _OUTSIDE, Origin.TOOL_RESULT: _OUTSIDE}
 
 NEAR = 600  # code points between two matches that still add up
 PLACES = 8  # places of one row in one segment that are looked at
 DETAIL = 200  # code points of a match that are quoted
 _MEMORY = 64 << 20  # bytes an automaton may grow to before the engine takes a slower way
-MIN_SCORE = 0.3  # weaker findings are not reported
+SURE = 0.9  # a signature this sure needs no second opinion
+BY_MODEL = "model"  # the kind of what the model found
 _HIDDEN = 0.5  # a disguise halves the doubt
 _MENTIONED = 0.4  # the most for what a question quotes
 # Readings that undo what ordinary documents do too.
@@ -67,8 +70,8 @@ class Pattern(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PromptShieldOptions:
-    """``without``: ids of signatures that are not used."""
+class PromptShieldOptions(ModelOptions):
+    """``without``: ids of signatures that are not used. With ``model: none`` there are signatures alone."""
 
     without: tuple[str, ...] = ()
 
@@ -89,16 +92,19 @@ class _Match:
         return 0 <= gap <= NEAR
 
 
-class PromptShield(ReadingDetector):
+class PromptShield(ModelDetector):
     """Finds prompt attacks in user text, and indirect attacks in documents and tool results."""
 
     name = "prompt_shield"
-    categories = tuple(f"{root}.{kind}" for root in (_USER, _OUTSIDE) for kind in KINDS)
+    version = "2"
+    categories = tuple(f"{root}.{kind}" for root in SHIELD for kind in (*KINDS, BY_MODEL))
     scope = Scope.SEGMENT
     Options = PromptShieldOptions
 
-    def __init__(self, options: Any = None, *, reader: Reader | None = None) -> None:
-        super().__init__(options, reader=reader)
+    def __init__(
+        self, options: Any = None, *, reader: Reader | None = None, scorer: Scorer | None = None
+    ) -> None:
+        super().__init__(options, reader=reader, scorer=scorer)
         without = set(self.options.without)
         unknown = without - {row.id for row in SIGNATURES}
         if unknown:
@@ -110,12 +116,35 @@ class PromptShield(ReadingDetector):
         self._weights = {origin: _weights(rows, origin) for origin in Origin}
 
     def detect(self, batch: Sequence[Exchange]) -> list[list[Finding]]:
+        segments = [segment for exchange in batch for segment in exchange.segments]
+        found = [self._signed(segment) for segment in segments]
+        unsure = [at for at, segment in enumerate(segments) if self._asks(segment, found[at])]
+        for at, heard in zip(unsure, self.heard([segments[at] for at in unsure], SHIELD), strict=True):
+            found[at] += self._told(segments[at], heard)
+        each = iter(found)
         return [
-            [finding for segment in exchange.segments for finding in self._judge(segment)]
+            [one for _ in exchange.segments for one in next(each) if one.score >= self.options.floor]
             for exchange in batch
         ]
 
-    def _judge(self, segment: Segment) -> list[Finding]:
+    # ---- the model
+
+    def _asks(self, segment: Segment, signed: Sequence[Finding]) -> bool:
+        """Whether the model is to judge a segment of which the signatures say ``signed``."""
+        return segment.origin in _ROOTS and all(finding.score < SURE for finding in signed)
+
+    def _told(self, segment: Segment, heard: Mapping[str, Heard]) -> Iterator[Finding]:
+        root = _ROOTS[segment.origin]
+        if root in heard:
+            one = heard[root]
+            place = segment.span(one.start, one.end)
+            yield Finding(
+                self.name, f"{root}.{BY_MODEL}", round(one.opinion.score, 4), place, evidence=one.evidence
+            )
+
+    # ---- the signatures
+
+    def _signed(self, segment: Segment) -> list[Finding]:
         weights = self._weights[segment.origin]
         if not weights:
             return []
@@ -133,7 +162,7 @@ class PromptShield(ReadingDetector):
         if reading.cut:
             reason = f"not all encoded passages were read ({', '.join(reading.cut)})"
             findings.append(Finding(self.name, f"{root}.encoding", 0.5, segment.whole(), evidence=reason))
-        return [finding for finding in findings if finding.score >= MIN_SCORE]
+        return findings
 
     def _mentioned(self, segment: Segment, plain: View, matches: dict[int, list[_Match]]) -> bool:
         """Whether the text is a user's question about what it quotes and nothing else matches."""
