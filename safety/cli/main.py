@@ -29,6 +29,8 @@ COMMANDS = {
     "demo": ("safety.cli.demo", "a tour through the guard with an embedded model endpoint"),
     "check": ("safety.cli.check", "judge one text"),
     "scan": ("safety.cli.scan", "judge the rows of a file"),
+    "eval": ("safety.cli.eval", "measure a policy on labelled rows"),
+    "train": ("safety.cli.train", "make the shipped models again"),
     "policy": ("safety.cli.policy", "check, test or explain a policy; print its JSON Schema"),
     "events": ("safety.cli.events", "print or watch the record of decisions"),
 }
