@@ -1,0 +1,111 @@
+"""A recipe: everything a shipped model's training depends on, beside the data, in one YAML file."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from safety.errors import ConfigError
+from safety.training.augment import augmented
+from safety.training.distil import DistilOptions
+from safety.training.fit import FitOptions
+from safety.training.rows import Row
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """Shares of harmless held-out rows that may be flagged: of all, and of those written to be hard."""
+
+    all: float = 0.01
+    hard: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """``layers`` of the base are kept, the lowest ``frozen`` stay as they were (-1: nothing is frozen).
+
+    ``cap``: rows an epoch takes from one source and kind at most; ``caps`` overrides it by the beginning of
+    ``source`` or ``source|kind``. ``written``: how often an epoch takes each row written here; ``augment``:
+    rows made from rows, as a share. ``leave_out``: beginnings of sources that are not trained on. ``alarms``
+    sets each head's threshold. ``area_cost`` and ``recall_cost``: what leaving before the encoder may cost a
+    head, in area under the ROC curve and in recall of labelled rows. ``distil_rows``: rows that the cheap
+    model is taught with. ``overlap``: tokens that windows share.
+    """
+
+    name: str = "guard"
+    version: str = "1"
+    layers: int = 6
+    frozen: int = 2
+    dropout: float = 0.1
+    cap: int = 4000
+    caps: Mapping[str, int] = field(default_factory=dict)
+    written: int = 2
+    augment: float = 0.12
+    leave_out: tuple[str, ...] = ()
+    limit: int | None = None  # rows per epoch at most: for a smoke run
+    overlap: int = 48
+    alarms: Mapping[str, Alarms] = field(default_factory=dict)
+    area_cost: float = 0.0005
+    recall_cost: float = 0.005
+    distil_rows: int = 40_000
+    fit: FitOptions = field(default_factory=FitOptions)
+    distil: DistilOptions = field(default_factory=DistilOptions)
+
+    def epoch(self, rows: Sequence[Row], written: Sequence[Row], number: int) -> list[Row]:
+        """The rows of epoch ``number``: another sample of the large sources each time."""
+        rng = random.Random(f"{self.fit.seed}/rows/{number}")  # noqa: S311 - a seed, not a secret
+        pools: dict[str, list[Row]] = {}
+        for row in rows:
+            if not row.source.startswith(self.leave_out or ("\0",)):
+                pools.setdefault(f"{row.source}|{row.kind}", []).append(row)
+        chosen = [row for name, pool in sorted(pools.items()) for row in _sample(pool, self._cap(name), rng)]
+        own = [row for row in written if not row.source.startswith(self.leave_out or ("\0",))]
+        chosen += own * self.written
+        chosen += augmented(chosen, rng, share=self.augment) if self.augment else []
+        rng.shuffle(chosen)
+        return chosen[: self.limit]
+
+    def _cap(self, name: str) -> int:
+        matching = [start for start in self.caps if name.startswith(start)]
+        return self.caps[max(matching, key=len)] if matching else self.cap
+
+
+def _sample(pool: list[Row], most: int, rng: random.Random) -> list[Row]:
+    return pool if len(pool) <= most else rng.sample(pool, most)
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """The recipe in a file, or a shipped one by name. ``ConfigError`` names the key that is not right."""
+    path = RECIPES / f"{name}.yaml" if str(name).isidentifier() else Path(name)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not a recipe: {error}") from error
+    fit = FitOptions(**_checked(FitOptions, data.pop("fit", {}), f"{path}: fit"))
+    taught = DistilOptions(**_checked(DistilOptions, data.pop("distil", {}), f"{path}: distil"))
+    alarms = {
+        head: Alarms(**_checked(Alarms, rates, f"{path}: alarms.{head}"))
+        for head, rates in data.pop("alarms", {}).items()
+    }
+    values = _checked(Recipe, data, str(path))
+    values["leave_out"] = tuple(values.get("leave_out", ()))
+    return Recipe(**values, fit=fit, distil=taught, alarms=alarms)
+
+
+def _checked(kind: type[Any], data: object, place: str) -> dict[str, Any]:
+    known = {f.name for f in fields(kind)}
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{place}: {type(data).__name__}: allowed is a mapping of {', '.join(sorted(known))}"
+        )
+    for key in data:
+        if key not in known:
+            raise ConfigError(f"{place}: unknown key {key!r}: allowed are {', '.join(sorted(known))}")
+    return dict(data)
