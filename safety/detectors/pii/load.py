@@ -8,8 +8,8 @@ does so when a detector is built, not when it is imported. Nothing here reads th
 from __future__ import annotations
 
 import importlib
-import logging
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,19 +36,21 @@ def load(rows: Sequence[Row], regions: tuple[str, ...]) -> tuple[AnyRecognizer, 
     )
 
 
+# Libraries that Presidio imports where they are installed, for engines that are not used here: they would
+# cost seconds, and hundreds of megabytes.
+_UNUSED = ("gliner", "stanza", "torch", "transformers")
+
+
 def _presidio() -> Any:
-    """Presidio imports transformers where that is installed, which then says on standard error that it found
-    no PyTorch: nobody asked for either."""
-    log = logging.getLogger("transformers")
-    log.addFilter(_quiet)
+    """Presidio's recognisers, without what its engines would import. Whoever wants those engines in the same
+    process imports ``presidio_analyzer`` first."""
+    hidden = [name for name in _UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None: the import system's "not there"
     try:
         return importlib.import_module("presidio_analyzer.predefined_recognizers")
     finally:
-        log.removeFilter(_quiet)
-
-
-def _quiet(record: logging.LogRecord) -> bool:
-    return "PyTorch was not found" not in record.getMessage()
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _recognizer(row: Row, source: Any) -> Recognizer | Emails:
