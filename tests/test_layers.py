@@ -26,6 +26,7 @@ LAYERS = {
     "safety.policy": SHELL,
     "safety.events": SHELL,
     "safety.memo": SHELL,
+    "safety.models": SHELL,
     "safety.pool": SHELL,
     "safety.runner": SHELL,
     "safety.evaluation": SHELL,
@@ -34,11 +35,14 @@ LAYERS = {
     "safety.cli": DOORS,
     "safety.demo": DOORS,
     "safety.protection": DOORS,
+    "safety.measure": DOORS,
+    "safety.training": DOORS,
     "safety.scan": DOORS,
     "safety.server": DOORS,
 }
 FORBIDDEN = {  # a room, and what it may not import although the layers allow it
     "safety.detectors": ("safety.policy", "safety.wire", "safety.plan", "safety.gate"),
+    "safety.models": ("safety.policy", "safety.wire", "safety.plan", "safety.gate"),
     "safety.wire": ("safety.policy", "safety.detectors", "safety.plan", "safety.gate"),
 }
 ONLY = {  # a package from outside, and the only rooms that know it
@@ -49,9 +53,12 @@ ONLY = {  # a package from outside, and the only rooms that know it
     "httpx": ("safety.demo", "safety.cli.demo"),
     "presidio_analyzer": ("safety.detectors.pii",),
     "detect_secrets": ("safety.detectors.secrets",),
-    "tokenizers": ("safety.detectors.limits",),
-    "transformers": ("safety.detectors.limits",),
-    "yaml": ("safety.policy",),
+    "tokenizers": ("safety.detectors.limits", "safety.models", "safety.training"),
+    "transformers": ("safety.detectors.limits", "safety.models.hub", "safety.training"),
+    "torch": ("safety.models.hub", "safety.training"),
+    "onnxruntime": ("safety.models",),
+    "onnx": ("safety.training",),
+    "yaml": ("safety.policy", "safety.training"),
     "rich": ("safety.cli", "safety.scan"),
     "sqlite3": ("safety.events",),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from typing import Any, cast
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,6 @@ class Cheap:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 tables: dict[str, Any] = {name: arrays[name] for name in cls.__slots__}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:
             raise ConfigError(f"{place}: not the tables of a cheap model: {error!r}") from error
         return cls(**tables)

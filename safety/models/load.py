@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from safety.detectors.model import NONE, SHIPPED, ModelOptions, Scorer
 from safety.errors import ConfigError
+from safety.models.card import CARD, TOKENIZER
 from safety.models.cascade import Cascade
 
 HUB = "hf:"
@@ -54,6 +55,10 @@ def _load(options: ModelOptions) -> Scorer:
         from safety.models.hub import HubScorer  # needs an extra
 
         return HubScorer(options)
+    if (Path(name).parent / CARD).is_file() and Path(
+        name
+    ).name == TOKENIZER:  # a folder is named by that file
+        return Cascade.load(Path(name).parent, options.provider, options.threads)
     if name.endswith(".onnx"):
         from safety.models.onnx_file import OnnxScorer
 

@@ -4,10 +4,13 @@ import importlib.metadata
 import sys
 
 import pytest
+from table_scorer import TableScorer
 
 from safety.detectors.blocklist import BlocklistOptions, ListOptions
 from safety.detectors.canary import CanaryOptions
 from safety.detectors.limits import LimitsOptions
+from safety.detectors.model import HARM, SHIELD
+from safety.detectors.opinions import ModelDetector
 from safety.detectors.registry import (
     BUILT_IN,
     GROUP,
@@ -148,6 +151,7 @@ TEXTS = (
     ),
     (Origin.ASSISTANT, "The parcel weighs ninety tons and was sent by Napoleon to Tokyo in 1999."),
 )
+JUDGED = {"napoleon": dict.fromkeys(HARM, 0.9), "forbidden": dict.fromkeys(SHIELD, 0.9)}
 OPTIONS = {
     "blocklist": BlocklistOptions({"words": ListOptions(terms=("forbidden",))}),
     "limits": LimitsOptions(characters=1, messages=1),
@@ -157,7 +161,9 @@ OPTIONS = {
 
 @pytest.mark.parametrize("name", built_in().names)
 def test_what_a_built_in_emits_is_what_it_declares(name):
-    detector = built_in().entries[name].detector(OPTIONS.get(name))
+    kind = built_in().entries[name].detector
+    scorer = {"scorer": TableScorer(JUDGED)} if issubclass(kind, ModelDetector) else {}
+    detector = kind(OPTIONS.get(name), **scorer)
     segments = tuple(Segment(f"/messages/{i}/content", o, t) for i, (o, t) in enumerate(TEXTS))
     answer = Segment("/answer", Origin.ASSISTANT, f"{TEXTS[-1][1]} {TEXTS[-2][1]} Blue-Heron-77")
     batch = (Exchange("i", Stage.INPUT, segments), Exchange("o", Stage.OUTPUT, (answer,), segments))

@@ -15,9 +15,9 @@ from safety.detectors.prompt_shield import (
     PromptShieldOptions,
     Signature,
 )
-from safety.detectors.prompt_shield.detector import MIN_SCORE
 from safety.types import Exchange, Origin, Segment, Stage
 
+FLOOR = PromptShieldOptions().floor
 rows = pytest.mark.parametrize("row", SIGNATURES, ids=lambda row: row.id)
 
 
@@ -38,7 +38,7 @@ def test_positives_match(row: Signature) -> None:
     strong = max(row.user, row.document) >= 0.5
     assert row.positives
     for text in row.positives:
-        assert best(only(row), text) >= (0.5 if strong else MIN_SCORE), text
+        assert best(only(row), text) >= (0.5 if strong else FLOOR), text
 
 
 @rows
@@ -62,7 +62,7 @@ def test_row_is_well_formed(row: Signature) -> None:
     assert row.languages
     assert 0 <= row.user <= 1
     assert 0 <= row.document <= 1
-    assert max(row.user, row.document) >= MIN_SCORE
+    assert max(row.user, row.document) >= FLOOR
     assert not re.search(r"(?<!\\)\[[^\]\\]* [^\]]*\]", row.pattern), "a space in a class: write \\s"
     assert row.pattern == row.pattern.casefold() or re.search(r"\\[pBDSWZA]", row.pattern)
 

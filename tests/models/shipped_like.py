@@ -1,0 +1,96 @@
+"""A folder like that of a shipped model, tiny and with random weights; made without torch."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from safety.models.card import CARD, CHEAP, ENCODER, TOKENIZER, Card, Exit, Scale
+from safety.models.cheap import PAIRS, Cheap
+from safety.models.heads import HARM, HEADS
+from safety.training.export import export
+
+WIDTH, INNER, LAYERS, ATTENTION, SIZE, HIDDEN = 32, 64, 2, 4, 4, 5
+OUTPUTS = len(HEADS) + len(HARM)
+WORDS = ("[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS += ("egg", "boil", "river", "walk", "rules", "ignore", "evil", "the", "a", ".", "x", "##x", "lunch")
+
+
+def words_of(text: str) -> list[int]:
+    """The ids of known words."""
+    return [WORDS.index(word) for word in text.split()]
+
+
+def state(seed: int = 0) -> dict[str, np.ndarray]:
+    """The weights of a network, as ``Network.state_dict`` names them."""
+    rng = np.random.default_rng(seed)
+    shapes: dict[str, tuple[int, ...]] = {
+        "encoder.embeddings.word_embeddings.weight": (len(WORDS), WIDTH),
+        "encoder.embeddings.position_embeddings.weight": (512, WIDTH),
+        "encoder.embeddings.token_type_embeddings.weight": (2, WIDTH),
+        "encoder.embeddings.LayerNorm.weight": (WIDTH,),
+        "encoder.embeddings.LayerNorm.bias": (WIDTH,),
+        "heads.weight": (OUTPUTS, 2 * WIDTH),
+        "heads.bias": (OUTPUTS,),
+    }
+    for number in range(LAYERS):
+        own = f"encoder.encoder.layer.{number}."
+        for name, wide, tall in (
+            ("attention.self.query", WIDTH, WIDTH),
+            ("attention.self.key", WIDTH, WIDTH),
+            ("attention.self.value", WIDTH, WIDTH),
+            ("attention.output.dense", WIDTH, WIDTH),
+            ("intermediate.dense", WIDTH, INNER),
+            ("output.dense", INNER, WIDTH),
+        ):
+            shapes[f"{own}{name}.weight"], shapes[f"{own}{name}.bias"] = (tall, wide), (tall,)
+        for name in ("attention.output.LayerNorm", "output.LayerNorm"):
+            shapes[f"{own}{name}.weight"] = shapes[f"{own}{name}.bias"] = (WIDTH,)
+    return {
+        name: (rng.normal(0, 0.3, shape) + name.endswith("LayerNorm.weight")).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+
+
+def cheap(decides: str = "evil") -> Cheap:
+    """A cheap model for which one word decides: its logits are 9 with it, -9 without, for every head."""
+    words = np.zeros((len(WORDS), SIZE), np.int8)
+    words[WORDS.index(decides), 0] = 100
+    inner = np.zeros((1 + 2 * SIZE, HIDDEN), np.float32)
+    inner[1 + SIZE, 0] = 1  # the maximum of the first dimension
+    outer = np.zeros((HIDDEN, len(HEADS)), np.float32)
+    outer[0] = 18
+    return Cheap(
+        words,
+        np.zeros((PAIRS, SIZE), np.int8),
+        np.array([0.01, 0.01], np.float32),
+        inner,
+        np.zeros(HIDDEN, np.float32),
+        outer,
+        np.full(len(HEADS), -9, np.float32),
+    )
+
+
+def tokenizer() -> Tokenizer:
+    """Words of the list, in lower case; the rest is unknown."""
+    made = Tokenizer(models.WordPiece({word: at for at, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    made.normalizer = normalizers.BertNormalizer()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return made
+
+
+def folder(place: Path, *, exits: dict[str, Exit] | None = None, window: int = 20, overlap: int = 5) -> Path:
+    """Write the files; ``exits`` by head, never by default."""
+    place.mkdir(parents=True, exist_ok=True)
+    export(state(), place / ENCODER, heads=ATTENTION)
+    tokenizer().save(str(place / TOKENIZER))
+    (place / CHEAP).write_bytes(cheap().to_bytes())
+    files = {name: sha256((place / name).read_bytes()).hexdigest() for name in (ENCODER, TOKENIZER, CHEAP)}
+    scales = {head: Scale(0.1, 0.5) for head in HEADS}
+    card = Card("tiny", "7", HEADS, window, overlap, scales, exits or {}, files)
+    (place / CARD).write_text(card.to_json(), encoding="utf-8")
+    return place
