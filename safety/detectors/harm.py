@@ -54,5 +54,5 @@ class Harm(ModelDetector):
                 one.evidence,
             )
             for category, one in heard.items()
-            if one.opinion.score >= self.options.floor
+            if one.opinion.score >= self.options.min_score
         ]

@@ -87,10 +87,10 @@ class ModelOptions:
     """Options of every detector that asks a model.
 
     ``model``: ``shipped``, ``none``, ``hf:organisation/name`` (a sequence classifier for transformers, extra
-    ``torch``), or the path of an ONNX file with its ``tokenizer.json`` beside it. ``labels``: for a model
-    that is not shipped, its labels and the category that each speaks for. ``threshold``: the probability of
-    such a model that becomes the score 0.5. ``provider``: what the model runs on. ``threads``: per call; 0 is
-    as many as pay. ``floor``: findings with a lower score are not reported.
+    ``torch``), the path of an ONNX file with its ``tokenizer.json`` beside it, or a folder that ``train``
+    made. ``labels``: for a model from elsewhere, its labels and the category that each speaks for.
+    ``threshold``: the probability of such a model that becomes the score 0.5. ``provider``: what the model
+    runs on. ``threads``: per call; 0 is as many as pay. ``min_score``: the least score that is reported.
     """
 
     model: str | Path = SHIPPED
@@ -98,4 +98,4 @@ class ModelOptions:
     threshold: float = 0.5
     provider: Provider = "cpu"
     threads: int = 0
-    floor: float = 0.3
+    min_score: float = 0.3

@@ -1,8 +1,8 @@
 """The guard over labelled rows: what each detector scored, and what the policy would have done.
 
-Nothing is recorded or remembered. Detectors that hold weak findings back (an option ``floor``) are built with
-the floor at 0, so that scores are continuous; a hit on a finding that the policy's own floor holds back does
-not count, so what is flagged is what the policy flags. Monitor mode counts as if it were enforced.
+Nothing is recorded or remembered. Detectors that hold weak findings back (an option ``min_score``) are built
+with that floor at 0, so that scores are continuous; a hit on a finding that the policy's own floor holds
+back does not count, so what is flagged is what the policy flags. Monitor mode counts as if it were enforced.
 
 A row on which a check failed, was late or was skipped has no scores: it could not run, which is not clean. In
 a batch every row may take the time that the policy gives to one; latencies are measured one row at a time.
@@ -47,7 +47,7 @@ from safety.wire.plain import (
 
 BATCH = 32
 LATENCIES = 200  # rows that are judged one by one, at most
-FLOOR = "floor"  # the option that names the weakest score a detector reports
+FLOOR = "min_score"  # the option that names the weakest score a detector reports
 
 _WARM_UP = "A text to begin with."
 _OTHER = "/text"
@@ -164,9 +164,9 @@ def without_floors(policy: Policy, registry: Registry) -> tuple[Policy, dict[str
     for name in involved(policy, registry):
         options = options_of(name, policy.detectors, registry)
         if any(option.name == FLOOR for option in fields(options)):
-            floors[name] = float(options.floor)
+            floors[name] = float(options.min_score)
             config = configs.get(name, DetectorConfig(name))
-            configs[name] = replace(config, options=replace(options, floor=0.0))
+            configs[name] = replace(config, options=replace(options, min_score=0.0))
     return replace(policy, detectors=configs), floors
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,8 @@ from texts import letters, prose
 from unrecorded import NullRecorder
 
 from safety.detectors.base import Detector
+from safety.detectors.hidden_text import HiddenText
+from safety.detectors.prompt_shield import PromptShield
 from safety.events.log import EventLog
 from safety.events.recorder import Recorder
 from safety.guard import Guard
@@ -37,6 +41,7 @@ def pieces(policy: str, folder: Path, seconds: float) -> Table:
         for part, cost, target in (
             *_detecting(detectors),
             *_recording(guard, folder, seconds),
+            *_starting(policy, folder),
         ):
             table.rows.append([part, cost, *of_target(cost, target)])
     return table
@@ -47,11 +52,11 @@ Figure = tuple[str, float, float | None]
 
 def _detecting(detectors: dict[str, Detector]) -> list[Figure]:
     every = list(detectors.values())
-    signatures = [d for d in every if d.name in ("prompt_shield", "hidden_text")]
+    signatures: list[Detector] = [PromptShield()]  # without a model
+    signatures += [HiddenText(reader=signatures[0].reader)] if "hidden_text" in detectors else []
     personal = [d for d in every if d.name == "pii"]
     found: list[Figure] = []
-    if signatures:
-        found.append(("signatures + normalise, 1 KB of ASCII", _cost(signatures, 1), 40))
+    found.append(("signatures + normalise, 1 KB of ASCII", _cost(signatures, 1), 40))
     if personal:
         found.append(("personal data, text without triggers, per KB", _cost(personal, 4) / 4, 100))
     for figures, what in ((0.0, "1 KB of ASCII"), (0.4, "1 KB with figures and addresses")):
@@ -71,12 +76,42 @@ def _cost(detectors: Sequence[Detector], size: int, figures: float = 0.0) -> flo
     for _ in range(SAMPLES + 1):
         texts = [prose(random, 1024 * size - 9, figures) for _ in range(TEXTS)]
         exchanges = [_exchange(f"{text} {letters(random.getrandbits(36))}") for text in texts]
-        before = time.thread_time()
+        before = time.process_time()  # a model has threads of its own
         for exchange in exchanges:
             for detector in detectors:
                 detector.detect((exchange,))
-        samples.append(time.thread_time() - before)
+        samples.append(time.process_time() - before)
     return 1e6 * median(samples[1:]) / TEXTS  # the first one warmed up
+
+
+_START = """
+import sys
+import safety
+with safety.Guard.from_policy(sys.argv[1]) as guard:
+    assert guard.check_prompt("How do I boil an egg?").complete
+"""
+_MODELS = """\
+version: 1
+name: models
+rules:
+- {id: a, when: {category: [prompt_attack, hate, sexual, violence, self_harm]}, action: block}
+"""
+
+
+def _starting(policy: str, folder: Path) -> list[Figure]:
+    """Wall microseconds from the start of a process to its first verdict: the least of a few."""
+    models = folder / "models.yaml"
+    models.write_text(_MODELS)
+    names = {"the models alone": str(models), f"policy {policy}": policy}
+    found: list[Figure] = []
+    for name, path in names.items():
+        taken = []
+        for _ in range(3):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", _START, path], check=True)
+            taken.append(time.perf_counter() - began)
+        found.append((f"process start to first verdict, {name}, wall", 1e6 * min(taken), 1e6))
+    return found
 
 
 def _recording(guard: Guard, folder: Path, seconds: float) -> list[Figure]:

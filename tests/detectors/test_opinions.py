@@ -91,9 +91,9 @@ def test_a_sure_signature_needs_no_model() -> None:
 
 
 def test_weak_opinions_are_not_reported() -> None:
-    assert found(shield(floor=0.9)[0], "wicked")
-    assert not found(shield(floor=0.91)[0], "wicked")
-    assert found(shield(floor=0.0)[0], "harmless")[0].score == 0
+    assert found(shield(min_score=0.9)[0], "wicked")
+    assert not found(shield(min_score=0.91)[0], "wicked")
+    assert found(shield(min_score=0.0)[0], "harmless")[0].score == 0
 
 
 def test_a_batch_is_its_parts() -> None:

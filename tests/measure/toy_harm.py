@@ -27,7 +27,7 @@ exceptions:
 
 @dataclass(frozen=True, slots=True)
 class ToyOptions:
-    floor: float = 0.3
+    min_score: float = 0.3
 
 
 class ToyHarm(Detector):
@@ -48,7 +48,7 @@ class ToyHarm(Detector):
             raise RuntimeError("it broke")
         for word in segment.text.split():
             name, _, score = word.partition("=")
-            if score and float(score) >= self.options.floor:
+            if score and float(score) >= self.options.min_score:
                 category = "violence.threat" if name == "violence" else name
                 start = segment.text.index(word)
                 span = segment.span(start, start + len(word))

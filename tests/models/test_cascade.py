@@ -213,7 +213,7 @@ def test_a_card_comes_back_as_it_was(made: Path) -> None:
 def test_a_model_is_loaded_once_and_let_go(made: Path) -> None:
     options = ModelOptions(model=made / TOKENIZER, threads=1)
     with ThreadPoolExecutor(4) as pool:
-        first, *others = pool.map(scorer_for, [options, replace(options, floor=0.9), options, options])
+        first, *others = pool.map(scorer_for, [options, replace(options, min_score=0.9), options, options])
     assert all(other is first for other in others)
     assert scorer_for(replace(options, threads=2)) is not first
     ref = weakref.ref(first)

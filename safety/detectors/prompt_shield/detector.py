@@ -123,7 +123,7 @@ class PromptShield(ModelDetector):
             found[at] += self._told(segments[at], heard)
         each = iter(found)
         return [
-            [one for _ in exchange.segments for one in next(each) if one.score >= self.options.floor]
+            [one for _ in exchange.segments for one in next(each) if one.score >= self.options.min_score]
             for exchange in batch
         ]
 

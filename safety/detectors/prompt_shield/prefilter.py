@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import re2
+from ahocorasick_rs import AhoCorasick
 
 from safety.detectors.normalise.patterns import PatternSet
 
@@ -65,7 +66,15 @@ def _useful(words: Words) -> tuple[Words, ...]:
     """``words`` without those that contain another of them, or nothing if one is too short or common."""
     if any(_weak(word) for word in words):
         return ()
-    return (frozenset(w for w in words if not any(v != w and v in w for v in words)),)
+    listed = sorted(words)
+    finder = AhoCorasick(listed)  # some sets have hundreds of words: comparing them in pairs took half a second
+    return (
+        frozenset(
+            word
+            for at, word in enumerate(listed)
+            if all(found == at for found, _, _ in finder.find_matches_as_indexes(word, overlapping=True))
+        ),
+    )
 
 
 def _weak(word: str) -> bool:

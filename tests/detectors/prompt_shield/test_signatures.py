@@ -17,7 +17,7 @@ from safety.detectors.prompt_shield import (
 )
 from safety.types import Exchange, Origin, Segment, Stage
 
-FLOOR = PromptShieldOptions().floor
+LEAST = PromptShieldOptions().min_score
 rows = pytest.mark.parametrize("row", SIGNATURES, ids=lambda row: row.id)
 
 
@@ -38,7 +38,7 @@ def test_positives_match(row: Signature) -> None:
     strong = max(row.user, row.document) >= 0.5
     assert row.positives
     for text in row.positives:
-        assert best(only(row), text) >= (0.5 if strong else FLOOR), text
+        assert best(only(row), text) >= (0.5 if strong else LEAST), text
 
 
 @rows
@@ -62,7 +62,7 @@ def test_row_is_well_formed(row: Signature) -> None:
     assert row.languages
     assert 0 <= row.user <= 1
     assert 0 <= row.document <= 1
-    assert max(row.user, row.document) >= FLOOR
+    assert max(row.user, row.document) >= LEAST
     assert not re.search(r"(?<!\\)\[[^\]\\]* [^\]]*\]", row.pattern), "a space in a class: write \\s"
     assert row.pattern == row.pattern.casefold() or re.search(r"\\[pBDSWZA]", row.pattern)
 
