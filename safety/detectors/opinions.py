@@ -5,7 +5,7 @@ text the answer belongs. What is made of the answers is each detector's own matt
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from safety.detectors.base import Driver
@@ -13,6 +13,7 @@ from safety.detectors.model import ModelOptions, Opinion, Passage, Role, Scorer
 from safety.detectors.normalise import Reader, ReadingDetector, View
 from safety.detectors.normalise.view import PLAIN
 from safety.detectors.occlusion import drivers
+from safety.errors import ConfigError
 from safety.types import Finding, Segment
 
 _NOTHING_NEW = frozenset(("unaccented",))  # models for word pieces take accents away themselves
@@ -51,6 +52,10 @@ class ModelDetector(ReadingDetector):
         self, options: Any = None, *, reader: Reader | None = None, scorer: Scorer | None = None
     ) -> None:
         super().__init__(options, reader=reader)
+        if not 0 <= self.options.min_score <= 1:  # nothing would ever be found, and nobody would know
+            raise ConfigError(f"min_score: {self.options.min_score}: allowed are numbers from 0 to 1")
+        if self.options.threads < 0:
+            raise ConfigError(f"threads: {self.options.threads}: allowed are whole numbers from 0")
         self.scorer = scorer
 
     @property
@@ -80,11 +85,11 @@ class ModelDetector(ReadingDetector):
         if self.scorer is None or heard is None or finding.evidence != heard.evidence:
             return []
         passage = Passage(heard.view.text, Role.of(segment.origin))
-        return [
-            replace(driver, start=start, end=end)
-            for driver in drivers(self.scorer, passage, category, heard.opinion)
-            for start, end in (heard.view.original(driver.start, driver.end),)
-        ]
+        placed: dict[tuple[int, int], Driver] = {}  # the words of an encoded passage share its place
+        for driver in drivers(self.scorer, passage, category, heard.opinion):
+            start, end = heard.view.original(driver.start, driver.end)
+            placed.setdefault((start, end), Driver(start, end, driver.fall))
+        return list(placed.values())
 
     def _readings(self, at: int, segment: Segment) -> Iterator[_Asked]:
         role = Role.of(segment.origin)

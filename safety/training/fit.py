@@ -197,7 +197,7 @@ class Fit:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     def _pace(self, total: int) -> None:
         """Linear warm-up, then down to a tenth along a cosine."""

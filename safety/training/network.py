@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel
+from transformers.utils import logging
 
 from safety.detectors.model import HARM
 from safety.models.heads import HEADS
@@ -25,6 +26,8 @@ class Network(nn.Module):
 
     def __init__(self, base: Path, *, layers: int, frozen: int, dropout: float) -> None:
         super().__init__()
+        logging.set_verbosity_error()  # the base's own head, which is left out, is no news
+        logging.disable_progress_bar()
         self.encoder = AutoModel.from_pretrained(
             base,
             attn_implementation="sdpa",

@@ -88,15 +88,15 @@ def load_recipe(name: str | Path) -> Recipe:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: not a recipe: {error}") from error
-    fit = FitOptions(**_checked(FitOptions, data.pop("fit", {}), f"{path}: fit"))
-    taught = DistilOptions(**_checked(DistilOptions, data.pop("distil", {}), f"{path}: distil"))
-    alarms = {
+    own = _checked(Recipe, data, str(path))
+    own["fit"] = FitOptions(**_checked(FitOptions, own.get("fit", {}), f"{path}: fit"))
+    own["distil"] = DistilOptions(**_checked(DistilOptions, own.get("distil", {}), f"{path}: distil"))
+    own["alarms"] = {
         head: Alarms(**_checked(Alarms, rates, f"{path}: alarms.{head}"))
-        for head, rates in data.pop("alarms", {}).items()
+        for head, rates in own.get("alarms", {}).items()
     }
-    values = _checked(Recipe, data, str(path))
-    values["leave_out"] = tuple(values.get("leave_out", ()))
-    return Recipe(**values, fit=fit, distil=taught, alarms=alarms)
+    own["leave_out"] = tuple(own.get("leave_out", ()))
+    return Recipe(**own)
 
 
 def _checked(kind: type[Any], data: object, place: str) -> dict[str, Any]:

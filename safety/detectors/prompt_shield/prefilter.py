@@ -67,7 +67,7 @@ def _useful(words: Words) -> tuple[Words, ...]:
     if any(_weak(word) for word in words):
         return ()
     listed = sorted(words)
-    finder = AhoCorasick(listed)  # some sets have hundreds of words: comparing them in pairs took half a second
+    finder = AhoCorasick(listed)  # sets can have hundreds of words: comparing pairs took half a second
     return (
         frozenset(
             word
