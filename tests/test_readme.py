@@ -44,7 +44,7 @@ def test_the_first_command_does_the_main_job(tmp_path: Path) -> None:
     assert demo == ".venv/bin/safety-layer demo"
     done = shell("safety-layer demo --once --listen 127.0.0.1:0", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("-- as described") == 5
+    assert done.stdout.count("-- as described") == 7
 
 
 def test_the_second_command_is_what_continuous_integration_runs() -> None:

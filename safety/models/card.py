@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from safety.errors import ConfigError
+from safety.models.heads import HEADS
 
 WEIGHTS = Path(__file__).parent / "weights"
 ENCODER, TOKENIZER, CHEAP, CARD = "encoder.onnx", "tokenizer.json", "cheap.npz", "card.json"
@@ -25,6 +26,10 @@ class Scale:
 
     threshold: float = 0.0
     spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.threshold) and 0 < self.spread < math.inf):
+            raise ValueError(f"{self}: allowed are finite numbers, and a spread above 0")
 
 
 def scored(logit: float, scale: Scale) -> float:
@@ -59,13 +64,20 @@ class Card:
     exits: Mapping[str, Exit] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if sorted(self.heads) != sorted(HEADS):  # nothing would be found for one that is missing
+            raise ValueError(f"heads: {self.heads}: allowed are {', '.join(HEADS)}, each once")
+        if not 0 <= self.overlap < self.window:
+            raise ValueError(f"overlap: {self.overlap}: allowed are 0 to {self.window - 1}")
+
     def to_json(self) -> str:
         """The card as it is stored."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Card:
-        """What ``to_json`` wrote. ``ValueError``, ``KeyError`` or ``TypeError`` for anything else."""
+        """What ``to_json`` wrote. For anything else ``ValueError``, ``KeyError``, ``TypeError`` or
+        ``AttributeError``."""
         data = json.loads(text)
         return cls(
             **{
@@ -73,6 +85,7 @@ class Card:
                 "heads": tuple(data["heads"]),
                 "scales": {head: Scale(**scale) for head, scale in data["scales"].items()},
                 "exits": {head: Exit(**bounds) for head, bounds in data["exits"].items()},
+                "files": dict(data["files"].items()),
             }
         )
 
@@ -82,7 +95,7 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD
     try:
         return Card.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: not a model card: {error!r}") from error
 
 

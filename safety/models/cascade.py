@@ -12,11 +12,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from safety.detectors.model import HARM, Opinion, Passage, Provider, Role
+from safety.errors import ConfigError
 from safety.models.card import (
     CHEAP,
     ENCODER,
@@ -38,6 +40,7 @@ from safety.models.windows import windows
 REMEMBERED = 4096  # windows: about 1 KB each
 PLACED = 0.1  # from this score on, an opinion is about its window; below, about the whole passage
 BY_CHEAP, BY_ENCODER = "cheap", "encoder"
+Key = tuple[Role, bytes]  # of a window
 _NEVER = Exit()
 _PLAIN = Scale()
 SAFE_SEVERITY, LEAST_SEVERITY = 1, 2  # the most below the threshold, the least above it
@@ -89,24 +92,22 @@ class Cascade:
 
     def __init__(self, card: Card, pieces: Pieces, cheap: Cheap, encoder: Encoder) -> None:
         self.card = card
+        # With a digest of all that is on the card: another training may keep name and version.
+        digest = sha256(card.to_json().encode()).hexdigest()[:12]
+        self.label = f"{card.name}@{card.version}-{digest}"
         self._pieces, self._cheap, self._encoder = pieces, cheap, encoder
         self._places = {head: at for at, head in enumerate(card.heads)}
-        self._known: OrderedDict[tuple[Role, bytes], Judged] = OrderedDict()
+        self._known: OrderedDict[Key, Judged] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS / "guard", provider: Provider = "cpu", threads: int = 0) -> Cascade:
         """The model in ``folder``. ``ConfigError`` for a file that is absent or damaged."""
         card = read_card(folder)
-        pieces = Pieces(Tokenizer.from_str(read_file(folder, TOKENIZER, card).decode()))
+        pieces = Pieces(_tokenizer(read_file(folder, TOKENIZER, card), str(folder / TOKENIZER)))
         cheap = Cheap.from_bytes(read_file(folder, CHEAP, card), str(folder / CHEAP))
         encoder = Encoder(read_file(folder, ENCODER, card), str(folder / ENCODER), provider, threads)
         return cls(card, pieces, cheap, encoder)
-
-    @property
-    def label(self) -> str:
-        """``name@version`` of the card."""
-        return f"{self.card.name}@{self.card.version}"
 
     @property
     def quick(self) -> Cascade:
@@ -120,12 +121,11 @@ class Cascade:
         """See ``Scorer``."""
         read = [self._read(passage) for passage in passages]
         heads = [self._heads(passage.role, wanted) for passage in passages]
-        asked = [(window, own) for one, own in zip(read, heads, strict=True) for window in one.windows()]
-        judged = iter(self._judge([window for window, _ in asked], [own for _, own in asked]))
+        parts = [one.windows() for one in read]
+        judged = self._judge([window for windows in parts for window in windows], wanted)
         return [
-            {head: self._opinion(head, one, parts) for head in own}
-            for one, own in zip(read, heads, strict=True)
-            for parts in ([next(judged) for _ in one.places],)
+            {head: self._opinion(head, one, [judged[window.key] for window in windows]) for head in own}
+            for one, windows, own in zip(read, parts, heads, strict=True)
         ]
 
     def _read(self, passage: Passage) -> _Read:
@@ -134,18 +134,22 @@ class Cascade:
 
     # ---- judging windows
 
-    def _judge(self, asked: Sequence[Window], heads: Sequence[Sequence[str]]) -> list[Judged]:
-        """What is needed to know of each window what ``heads`` has for it."""
-        found = [self._recall(window) for window in asked]
-        unsure = [
-            at
-            for at, judged in enumerate(found)
-            if judged.dear is None and not all(self._sure(head, judged.cheap) for head in heads[at])
-        ]
-        for at, logits in zip(unsure, self._encoder.logits([asked[at] for at in unsure]), strict=True):
-            found[at] = replace(found[at], dear=logits)
-            self._remember(asked[at], found[at])
+    def _judge(self, asked: Sequence[Window], wanted: Collection[str] | None) -> dict[Key, Judged]:
+        """What is needed to know of each window for the ``wanted`` heads. Equal ones are judged once: a long
+        text may well be the same thing over and over."""
+        distinct = {window.key: window for window in asked}
+        found = {key: self._recall(window) for key, window in distinct.items()}
+        unsure = [window for key, window in distinct.items() if self._open(found[key], window.role, wanted)]
+        for window, logits in zip(unsure, self._encoder.logits(unsure), strict=True):
+            found[window.key] = replace(found[window.key], dear=logits)
+            self._remember(window, found[window.key])
         return found
+
+    def _open(self, judged: Judged, role: Role, wanted: Collection[str] | None) -> bool:
+        """Whether the encoder is to be asked."""
+        return judged.dear is None and not all(
+            self._sure(head, judged.cheap) for head in self._heads(role, wanted)
+        )
 
     def _sure(self, head: str, cheap: Floats) -> bool:
         return self.card.exits.get(head, _NEVER).sure(float(cheap[self._places[head]]))
@@ -192,3 +196,10 @@ def _severity(said: _Said, score: float) -> int:
     """What the encoder says, kept on the side of the threshold where the score is."""
     level = 0 if said.severity is None else round(TOP * scored(said.severity, _PLAIN))
     return max(level, LEAST_SEVERITY) if score >= 0.5 else min(level, SAFE_SEVERITY)
+
+
+def _tokenizer(data: bytes, place: str) -> Tokenizer:
+    try:
+        return Tokenizer.from_buffer(data)
+    except Exception as error:  # the library has no other
+        raise ConfigError(f"{place}: not a tokenizer: {error}") from error

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from safety.detectors.model import NONE, SHIPPED, ModelOptions, Scorer
 from safety.errors import ConfigError
-from safety.models.card import CARD, TOKENIZER
+from safety.models.card import CARD, TOKENIZER, WEIGHTS
 from safety.models.cascade import Cascade
 
 HUB = "hf:"
@@ -35,34 +35,39 @@ def scorer_for(options: ModelOptions) -> Scorer | None:
 
 
 def _key(options: ModelOptions) -> str:
-    """Equal for options that want the same model: the file's age counts, detectors' own options do not."""
+    """Equal for options that want the same model: its files' ages count, detectors' own options do not."""
     name = str(options.model)
     own = (sorted(options.labels.items()), options.threshold, options.provider, options.threads)
-    path = Path(name)
-    age = path.stat().st_mtime_ns if path.is_file() else None
-    return repr((name, age, own))
+    folder = _folder(name)
+    files = [Path(name)] if folder is None else [folder / CARD]  # a card changes with any file beside it
+    ages = [file.stat().st_mtime_ns for file in files if file.is_file()]
+    return repr((name, ages, own))
 
 
 def _load(options: ModelOptions) -> Scorer:
     name = str(options.model)
-    if name == SHIPPED:
+    folder = WEIGHTS / "guard" if name == SHIPPED else _folder(name)
+    if folder is not None:
         if options.labels:
             raise ConfigError(
-                "labels: the shipped model has none to map: leave them out, or name another model"
+                f"labels: the {name} model has none to map: leave them out, or name another model"
             )
-        return Cascade.load(provider=options.provider, threads=options.threads)
+        return Cascade.load(folder, options.provider, options.threads)
     if name.startswith(HUB):
         from safety.models.hub import HubScorer  # needs an extra
 
         return HubScorer(options)
-    if (Path(name).parent / CARD).is_file() and Path(
-        name
-    ).name == TOKENIZER:  # a folder is named by that file
-        return Cascade.load(Path(name).parent, options.provider, options.threads)
     if name.endswith(".onnx"):
         from safety.models.onnx_file import OnnxScorer
 
         return OnnxScorer(options)
     raise ConfigError(
-        f"model: {name!r}: allowed are {SHIPPED}, {NONE}, {HUB}organisation/name, path/to/model.onnx"
+        f"model: {name!r}: allowed are {SHIPPED}, {NONE}, {HUB}organisation/name, path/to/model.onnx, and a "
+        f"folder with {CARD}"
     )
+
+
+def _folder(name: str) -> Path | None:
+    """The folder of a model that ``train`` made, named itself or by its tokenizer, as policies do."""
+    folder = Path(name).parent if Path(name).name == TOKENIZER else Path(name)
+    return folder if (folder / CARD).is_file() else None

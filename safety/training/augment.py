@@ -27,13 +27,15 @@ _JOINTS = ("\n", "\n\n", " ", " --- ", "\n###\n", ". ", "\n> ")
 
 
 def augmented(rows: Sequence[Row], rng: random.Random, *, share: float) -> list[Row]:
-    """New rows, about ``share`` of the number given."""
+    """New rows, about ``share`` of the number given; none where there is nothing to make them of."""
     said = [row for row in rows if row.role is Role.SAID and row.family == "prompt_shield"]
     read = [row for row in rows if row.role is Role.READ]
     attacks = [row for row in said if row.positive and len(row.text) < LONG]
     harmless = [row for row in said if not row.positive and len(row.text) < LONG]
     clean = [row for row in read if not row.positive]
     made: list[Row] = []
+    if not (attacks and harmless and clean):
+        return made
     for _ in range(int(share * len(rows))):
         draw = rng.random()
         if draw < 0.2:
@@ -81,7 +83,7 @@ def _planted(attack: Row, document: Row, rng: random.Random) -> Row:
 
 
 def _misspelled(row: Row, rng: random.Random) -> Row:
-    """The row with letters swapped, dropped, doubled, or words run together, here and there."""
+    """The row with letters here and there dropped, doubled, replaced by the next, or a space after them."""
     rate = rng.choice((0.01, 0.02, 0.05))
     letters = list(row.text)
     for at in range(len(letters) - 1):

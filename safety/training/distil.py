@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -49,7 +50,7 @@ class _Student(nn.Module):
         mean = states.sum(1) / mask.sum(1).clamp(min=1)
         most = states.masked_fill(~mask, -1e4).amax(1)
         pooled = torch.cat((roles.unsqueeze(1), mean, most), 1)
-        return self.outer(functional.relu(self.inner(pooled)))  # type: ignore[no-any-return]
+        return self.outer(functional.relu(self.inner(pooled)))
 
 
 def distil(
@@ -75,7 +76,7 @@ def distil(
         said = student(*_tensors([examples[at] for at in group], rng))
         loss = functional.smooth_l1_loss(said, targets[group])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     return _quantised(student)
 
@@ -114,7 +115,7 @@ def _quantised(student: _Student) -> Cheap:
     return Cheap(words, pairs, np.array([word_scale, pair_scale], np.float32), **dense)
 
 
-def _small(table: Tensor) -> tuple[np.ndarray, float]:  # type: ignore[type-arg]
+def _small(table: Tensor) -> tuple[NDArray[np.int8], float]:
     """The table in 8 bits, clipped where one in ten thousand lies beyond: a few outliers must not cost all
     others their precision."""
     values = table.detach().numpy()

@@ -152,6 +152,7 @@ class Fit:
         self.rates = [options.rate, options.head_rate]
         self.step = self.epoch = 0
         self.done = 0  # batches of this epoch
+        self.drawn: Tensor | None = None  # where dropout's random numbers were at the checkpoint
 
     def run(self) -> None:
         """Fit, from the last checkpoint if there is one."""
@@ -163,6 +164,8 @@ class Fit:
     def _epoch(self) -> None:
         rng = random.Random(f"{self.options.seed}/{self.epoch}")  # noqa: S311 - a seed, not a secret
         torch.manual_seed(self.options.seed * 1000 + self.epoch)
+        if self.done and self.drawn is not None:
+            _draw_on(self.device, self.drawn)
         examples = encode(self.rows_of(self.epoch), self.tokenizer, self.options.window, rng)
         all_batches = list(batches(examples, self.options.tokens, rng))
         total = len(all_batches) * self.options.epochs
@@ -194,7 +197,7 @@ class Fit:
             logits = self.network(*tensors(batch, self.device))
         loss = loss_of(logits.float(), [example.row for example in batch], self.options)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         return float(loss.detach())
@@ -216,6 +219,7 @@ class Fit:
             "step": self.step,
             "epoch": self.epoch,
             "done": self.done,
+            "drawn": _drawn(self.device),
         }
         draft = self.checkpoint.with_suffix(".new")
         torch.save(state, draft)
@@ -228,7 +232,20 @@ class Fit:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.epoch, self.done = state["step"], state["epoch"], state["done"]
+        self.drawn = state.get("drawn")
         self.say(f"resumed at epoch {self.epoch + 1}, step {self.step}")
+
+
+def _drawn(device: torch.device) -> Tensor:
+    """Where the device's random numbers are."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _draw_on(device: torch.device, state: Tensor) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state.cpu(), device)
+    else:
+        torch.set_rng_state(state.cpu())
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,8 @@ class Judged:
 
     def left(self, exits: Mapping[str, Exit]) -> NDArray[np.bool_]:
         """Which windows leave before the encoder: those in which every head that speaks is sure."""
-        return np.stack([~self._speaks(head) | self._sure(head, exits) for head in HEADS]).all(0)
+        sure = [~self._speaks(head) | self._sure(head, exits) for head in HEADS]
+        return cast(NDArray[np.bool_], np.stack(sure).all(0))
 
     def _sure(self, head: str, exits: Mapping[str, Exit]) -> NDArray[np.bool_]:
         logits, bounds = self.cheap[:, HEADS.index(head)], exits.get(head, Exit())

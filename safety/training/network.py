@@ -26,7 +26,7 @@ class Network(nn.Module):
 
     def __init__(self, base: Path, *, layers: int, frozen: int, dropout: float) -> None:
         super().__init__()
-        logging.set_verbosity_error()  # the base's own head, which is left out, is no news
+        logging.set_verbosity_error()  # the base's own head is left out: no news
         logging.disable_progress_bar()
         self.encoder = AutoModel.from_pretrained(
             base,

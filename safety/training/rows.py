@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safety.detectors.model import HARM, Role
 from safety.detectors.normalise.reading import folded
 from safety.errors import ConfigError
 from safety.models.heads import HEADS, TOP, attack
 
+T = TypeVar("T")
+
 WRITTEN = Path(__file__).parent / "written"
 FAMILIES = ("prompt_shield", "harm")
-_ATTACKS = {"direct": Role.SAID, "indirect": Role.READ}
+OWN = "written:"  # how the sources of rows written here begin, and no others
+_LABELS = {"benign": 0.0, "direct": 1.0, "indirect": 1.0}
+_SURFACES = {"user": Role.SAID, "document": Role.READ}
 _SAFE = (
     "coding_request",
     "assistant_query",
@@ -71,7 +76,7 @@ def written_rows() -> list[Row]:
         row
         for path in sorted(WRITTEN.glob("*.jsonl"))
         for row in _rows(
-            path, "harm" if path.stem.startswith("harm") else "prompt_shield", f"written:{path.stem}"
+            path, "harm" if path.stem.startswith("harm") else "prompt_shield", f"{OWN}{path.stem}"
         )
     ]
 
@@ -83,7 +88,9 @@ def _rows(path: Path, family: str, source: str = "") -> Iterator[Row]:
         try:
             data = json.loads(line)
             row = _harm(data) if family == "harm" else _shield(data)
-        except (ValueError, KeyError, TypeError) as error:
+            if not source and str(data.get("source")).startswith(OWN):
+                raise ValueError(f"source {data['source']!r}: {OWN} is for rows that come with the package")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{path}:{number}: not a row of {family}: {error!r}") from error
         yield replace(
             row,
@@ -97,7 +104,10 @@ def _rows(path: Path, family: str, source: str = "") -> Iterator[Row]:
 
 def _lines(path: Path) -> list[str]:
     data = path.read_bytes()
-    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    try:
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}: must be UTF-8, compressed as its name says") from error
     return text.removesuffix("\n").split("\n")  # no other line end: texts may hold those
 
 
@@ -106,15 +116,19 @@ def _group(value: object) -> str:
 
 
 def _shield(data: Mapping[str, Any]) -> Row:
-    label, kind = data["label"], str(data.get("kind") or "")
-    if label not in (*_ATTACKS, "benign"):
-        raise ValueError(f"label {label!r}: allowed are benign, direct, indirect")
-    role = Role.READ if data["surface"] == "document" else Role.SAID
+    label, kind = _one_of(_LABELS, data, "label"), str(data.get("kind") or "")
+    role = _one_of(_SURFACES, data, "surface")
     targets: dict[str, float | None] = dict.fromkeys(HEADS)
-    targets[attack(role)] = float(label in _ATTACKS)
-    if label == "benign" and kind.startswith(_SAFE):
+    targets[attack(role)] = label
+    if not label and kind.startswith(_SAFE):
         targets.update(dict.fromkeys(HARM, 0.0))
     return Row(clean(data["text"]), role, tuple(targets.values()))
+
+
+def _one_of(known: Mapping[str, T], data: Mapping[str, Any], key: str) -> T:
+    if data[key] not in known:
+        raise ValueError(f"{key} {data[key]!r}: allowed are {', '.join(known)}")
+    return known[data[key]]
 
 
 def _harm(data: Mapping[str, Any]) -> Row:
@@ -123,6 +137,8 @@ def _harm(data: Mapping[str, Any]) -> Row:
     # What is merely harmful is no attack: another head judges it.
     heads = {"prompt_attack": 0.0, "indirect_attack": None, **targets}
     values = tuple(None if heads[head] is None else float(heads[head]) for head in HEADS)
+    if not all(value is None or 0 <= value <= 1 for value in values):
+        raise ValueError(f"labels {labels!r}: allowed are 0, 1 and null")
     return Row(clean(data["text"]), Role.SAID, values, _severities(data, targets))
 
 

@@ -6,10 +6,12 @@ skipped when it is there, so that an interrupted run goes on; delete a file to h
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +19,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from safety.models.card import CARD, CHEAP, ENCODER, TOKENIZER, Card, Exit, Scale
+from safety.errors import ConfigError
+from safety.models.card import CARD, CHEAP, ENCODER, TOKENIZER, Card, Exit, Scale, read_card
 from safety.models.cheap import Cheap, Floats
 from safety.models.encoder import Encoder
 from safety.models.heads import HEADS
@@ -30,10 +33,9 @@ from safety.training.judging import Judged, judge
 from safety.training.network import Network
 from safety.training.recipe import Alarms, Recipe
 from safety.training.report import write_report
-from safety.training.rows import FAMILIES, Row, read_rows, written_rows
+from safety.training.rows import FAMILIES, OWN, Row, read_rows, written_rows
 
-CHECKPOINT, TAUGHT = "fit.pt", "taught.pt"
-ATTENTION_HEADS = 12  # of the base
+CHECKPOINT, TAUGHT, RECIPE = "fit.pt", "taught.pt", "recipe.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ def train(job: Training) -> Card:
     """Run what is not done yet. Raises ``ConfigError`` for data or a base that cannot be used."""
     base = base_folder(job.base)
     job.out.mkdir(parents=True, exist_ok=True)
+    _claim(job)
+    card = _finished(job.out)
+    if card is not None:
+        job.say("nothing to do: all files are there")
+        return card
     rows = _rows(job)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_padding()
@@ -69,6 +76,35 @@ def train(job: Training) -> Card:
     _exported(job, base, network)
     _distilled(job, tokenizer, network, rows)
     return _calibrated(job, tokenizer, rows)
+
+
+def _claim(job: Training) -> None:
+    """Mark the folder as this recipe's: the steps of two recipes make no model together."""
+    mark, mine = job.out / RECIPE, json.dumps(asdict(job.recipe), indent=1) + "\n"
+    if not mark.is_file():
+        mark.write_text(mine, encoding="utf-8")
+    elif mark.read_text(encoding="utf-8") != mine:
+        raise ConfigError(
+            f"{job.out}: begun with another recipe ({RECIPE}): name another folder, or delete {RECIPE} "
+            "and the files of all steps that are to be done again"
+        )
+
+
+def _finished(out: Path) -> Card | None:
+    """The card, if it is there and so are the files that it was written for."""
+    if not (out / CARD).is_file():
+        return None
+    card = read_card(out)
+    made = all((out / name).is_file() and _digest(out / name) == own for name, own in card.files.items())
+    return card if made else None
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Where to write: it becomes ``path`` once all is written, as half a file would pass for a step done."""
+    draft = path.with_name(f"{path.name}.new")
+    yield draft
+    draft.replace(path)
 
 
 def _rows(job: Training) -> Rows:
@@ -103,7 +139,8 @@ def _fitted(job: Training, base: Path, tokenizer: Tokenizer, rows: Rows) -> Netw
         job.say,
     )
     fit.run()
-    return network.cpu()
+    network.cpu()
+    return network
 
 
 def _exported(job: Training, base: Path, network: Network) -> None:
@@ -111,7 +148,8 @@ def _exported(job: Training, base: Path, network: Network) -> None:
     if not (job.out / ENCODER).is_file():
         job.say("exporting")
         state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
-        export(state, job.out / ENCODER, heads=ATTENTION_HEADS)
+        with _draft(job.out / ENCODER) as draft:
+            export(state, draft, heads=network.encoder.config.num_attention_heads)
 
 
 def _distilled(job: Training, tokenizer: Tokenizer, network: Network, rows: Rows) -> None:
@@ -120,14 +158,17 @@ def _distilled(job: Training, tokenizer: Tokenizer, network: Network, rows: Rows
     recipe = job.recipe
     sample = replace(recipe, limit=recipe.distil_rows).epoch(rows.train, rows.own, recipe.fit.epochs)
     taught = job.out / TAUGHT
-    job.say(f"asking the encoder about {len(sample)} rows")
     if not taught.is_file():
-        torch.save(logits_of(network, tokenizer, sample, recipe.fit.window), taught)
+        job.say(f"asking the encoder about {len(sample)} rows")
+        said = logits_of(network, tokenizer, sample, recipe.fit.window)
+        with _draft(taught) as draft:
+            torch.save(said, draft)
     logits = torch.load(taught, weights_only=True)[:, : len(HEADS)]
     examples = encode(sample, tokenizer, recipe.fit.window, random.Random(0))  # noqa: S311
     words = network.encoder.embeddings.word_embeddings.weight.detach()
     cheap = distil(examples, logits, words, recipe.distil, job.say)
-    (job.out / CHEAP).write_bytes(cheap.to_bytes())
+    with _draft(job.out / CHEAP) as draft:
+        draft.write_bytes(cheap.to_bytes())
 
 
 def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
@@ -141,15 +182,16 @@ def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
     exits = {head: _exit(judged, rows.dev, head, scales[head].threshold, recipe) for head in HEADS}
     files = {name: _digest(job.out / name) for name in (ENCODER, TOKENIZER, CHEAP)}
     card = replace(card, scales=scales, exits=exits, files=files)
-    (job.out / CARD).write_text(card.to_json(), encoding="utf-8")
     write_report(job.out, card, recipe, judged, rows.dev)
+    with _draft(job.out / CARD) as draft:  # last: with it the training is finished
+        draft.write_text(card.to_json(), encoding="utf-8")
     return card
 
 
 def _scale(logits: Floats, rows: Sequence[Row], head: str, recipe: Recipe) -> Scale:
     """The threshold that keeps both promises on false alarms: over all, and over rows written to be hard."""
     known, positive = _labelled(rows, head)
-    hard = np.array([row.source.startswith("written:") for row in rows])[known]
+    hard = np.array([row.source.startswith(OWN) for row in rows])[known]
     promised = recipe.alarms.get(head, Alarms())
     mine = logits[known]
     threshold = threshold_at(mine[~positive], promised.all)

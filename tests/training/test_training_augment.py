@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from difflib import SequenceMatcher
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.detectors.model import Role
 from safety.models.heads import HEADS
-from safety.training.augment import augmented
+from safety.training.augment import LONG, augmented
 from safety.training.rows import Row
 
 
@@ -51,3 +53,42 @@ def test_the_same_seed_makes_the_same_rows() -> None:
     assert first == again != other
     assert len(first) == 54
     assert {made.kind for made in first} == {"k+transcript", "k+beside", "k+planted", "k+misspelled"}, first
+
+
+WORDS = st.text("abc d\n#.", min_size=1, max_size=30).filter(lambda text: text.strip())
+
+
+@given(WORDS, WORDS, WORDS, st.integers(0, 999))
+def test_a_text_stands_whole_in_what_is_made_of_it(attack: str, calm: str, paper: str, seed: int) -> None:
+    rows = [row(f"!{attack}!", Role.SAID, 1.0), row(calm, Role.SAID, 0.0), row(paper, Role.READ, 0.0)]
+    for made in augmented(rows, random.Random(seed), share=5):
+        how = made.kind.rpartition("+")[2]
+        if how == "planted":
+            assert f"!{attack}!" in made.text
+            assert all(word in made.text for word in paper.split(" "))
+        elif how != "misspelled":
+            assert calm in made.text
+            assert (f"!{attack}!" in made.text) == (made.targets[0] == 1.0)
+
+
+@given(st.integers(0, 999))
+def test_misspelling_leaves_the_label_and_most_letters(seed: int) -> None:
+    numbers = " ".join(map(str, range(70)))
+    long = [replace(one, text=f"{one.text} {numbers}", kind=str(at)) for at, one in enumerate(ROWS)]
+    for made in augmented(long, random.Random(seed), share=4):
+        at, _, how = made.kind.partition("+")
+        if how == "misspelled":
+            assert replace(made, text=long[int(at)].text, kind=at) == long[int(at)]
+            assert SequenceMatcher(None, made.text, long[int(at)].text, autojunk=False).ratio() > 0.8
+
+
+def test_long_texts_are_not_made_longer() -> None:
+    long = row("long " * (LONG // 5), Role.SAID, 1.0)
+    made = [one for one in augmented([*ROWS, long], random.Random(1), share=50) if len(one.text) >= LONG - 50]
+    assert made
+    assert {one.kind for one in made} == {"k+misspelled"}
+
+
+def test_nothing_is_made_of_nothing() -> None:
+    for kept in ([], ROWS[:2], ROWS[2:4], [*ROWS[:4], ROWS[5]]):
+        assert augmented(kept, random.Random(0), share=4) == []

@@ -44,7 +44,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def network(base: Path, **how: int) -> Network:
+def network(base: Path, **how: float) -> Network:
     torch.manual_seed(0)
     return Network(base, **{"layers": 2, "frozen": 0, "dropout": 0.0, **how})
 
@@ -74,12 +74,23 @@ def test_batches_hold_every_example_once_within_the_budget() -> None:
 
 
 def test_long_texts_are_cut_where_their_kind_says_the_attack_stands() -> None:
-    words = ["egg"] * 50 + ["evil"]
+    first, middle, last = (WORDS.index(word) for word in ("evil", "ignore", "rules"))
+    words = ["evil", *["egg"] * 24, "ignore", *["egg"] * 24, "rules"]
     row = replace(rows(1)[0], text=" ".join(words), targets=(1.0,) + (None,) * 5)
-    for kind, found in (("x|end", True), ("x|start", False)):
+    for kind, kept in (("x|end", last), ("x|middle", middle), ("x|start", first), ("x", first)):
         (example,) = encode([replace(row, kind=kind)], tokenizer(), 12, random.Random(0))
         assert len(example.ids) == 12
-        assert (WORDS.index("evil") in example.ids) == found
+        assert {first, middle, last} & set(example.ids) == {kept}
+        assert [WORDS[example.ids[at]] for at in (0, -1)] == ["[CLS]", "[SEP]"]
+
+
+def test_long_texts_without_an_attack_are_cut_anywhere() -> None:
+    words = ["evil", *["egg"] * 20, "rules"]
+    row = replace(rows(1)[0], text=" ".join(words), targets=(0.0,) + (None,) * 5, kind="x|end")
+    cut = {tuple(encode([row], tokenizer(), 20, random.Random(seed))[0].ids) for seed in range(40)}
+    assert all(len(ids) == 20 for ids in cut)
+    ends = {(WORDS.index("evil") in ids, WORDS.index("rules") in ids) for ids in cut}
+    assert ends == {(True, False), (False, False), (False, True)}
 
 
 def test_what_nobody_annotated_teaches_nothing() -> None:
@@ -90,12 +101,14 @@ def test_what_nobody_annotated_teaches_nothing() -> None:
     assert (logits.grad != 0).nonzero().tolist() == [[0, 0], [0, 3]]
 
 
-def fit(base: Path, place: Path, epochs: int = 2, stop: int | None = None) -> Fit:
+def fit(base: Path, place: Path, epochs: int = 2, stop: int | None = None, dropout: float = 0.0) -> Fit:
+    place.mkdir(exist_ok=True)
     options = FitOptions(
         epochs=epochs, tokens=64, window=16, rate=3e-3, head_rate=1e-2, threads=1, save_every=0
     )
     said: list[str] = []
-    made = Fit(network(base), tokenizer(), lambda n: rows(60, seed=n), options, place / "fit.pt", said.append)
+    net = network(base, dropout=dropout)
+    made = Fit(net, tokenizer(), lambda n: rows(60, seed=n), options, place / "fit.pt", said.append)
     if stop is not None:
         learn, left = made._learn, iter(range(stop))
 
@@ -117,26 +130,69 @@ def test_it_learns_what_the_rows_say(base: Path, tmp_path: Path) -> None:
     assert sum(right) >= 0.95 * len(fresh)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("stop", [1, 7, 15])
-def test_an_interrupted_fit_ends_as_one_that_was_not(base: Path, tmp_path: Path, stop: int) -> None:
-    whole = fit(base, tmp_path / "whole" if (tmp_path / "whole").mkdir() is None else tmp_path)
+def test_an_interrupted_fit_ends_as_one_that_was_not(
+    base: Path, tmp_path: Path, stop: int, dropout: float
+) -> None:
+    whole = fit(base, tmp_path / "whole", dropout=dropout)
     whole.run()
     with pytest.raises(KeyboardInterrupt):
-        fit(base, tmp_path, stop=stop).run()
-    resumed = fit(base, tmp_path)
+        fit(base, tmp_path, stop=stop, dropout=dropout).run()
+    torch.manual_seed(99)  # another process has drawn other numbers
+    resumed = fit(base, tmp_path, dropout=dropout)
     resumed.run()
+    assert resumed.step == whole.step > 15
     for name, values in whole.network.state_dict().items():
         assert torch.allclose(values, resumed.network.state_dict()[name], atol=1e-6), name
 
 
+def test_a_fit_that_is_done_is_not_done_again(base: Path, tmp_path: Path) -> None:
+    fit(base, tmp_path).run()
+    again = fit(base, tmp_path, stop=0)
+    again.run()
+    done = torch.load(tmp_path / "fit.pt", weights_only=True)["network"]
+    assert all(torch.equal(values, done[name]) for name, values in again.network.state_dict().items())
+    assert not again.network.training
+
+
+def test_the_rate_climbs_and_falls_along_a_cosine(base: Path, tmp_path: Path) -> None:
+    made = fit(base, tmp_path)
+    made.options = replace(made.options, warmup=0.1)
+    factors = []
+    for made.step in range(101):
+        made._pace(100)
+        body, heads = (group["lr"] for group in made.optimizer.param_groups)
+        assert heads / 1e-2 == pytest.approx(body / 3e-3)
+        factors.append(body / 3e-3)
+    assert factors[:11] == pytest.approx([*(n / 10 for n in range(1, 11)), 1.0])
+    assert factors[10:] == sorted(factors[10:], reverse=True)
+    assert factors[55] == pytest.approx(0.55)
+    assert factors[100] == pytest.approx(0.1)
+
+
+def test_logits_come_in_the_order_of_the_rows(base: Path) -> None:
+    net, some = network(base), rows(70)
+    together = logits_of(net, tokenizer(), some, 16, tokens=64)
+    alone = torch.cat([logits_of(net, tokenizer(), [row], 16) for row in some])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
 def test_what_is_frozen_stays(base: Path, tmp_path: Path) -> None:
     frozen = network(base, frozen=1)
-    still = {name for name, p in frozen.named_parameters() if not p.requires_grad}
-    assert {
-        "encoder.embeddings.word_embeddings.weight",
-        "encoder.encoder.layer.0.output.dense.weight",
-    } <= still
-    assert "encoder.encoder.layer.1.output.dense.weight" not in still
+    before = {name: p.clone() for name, p in frozen.named_parameters()}
+    options = FitOptions(epochs=1, tokens=64, window=16, threads=1)
+    Fit(frozen, tokenizer(), lambda _: rows(20), options, tmp_path / "fit.pt", lambda _: None).run()
+    moved = {name for name, p in frozen.named_parameters() if not torch.equal(p, before[name])}
+    assert {name.split(".")[2] for name in moved if ".embeddings." in name} == {"token_type_embeddings"}
+    assert {name.split(".")[3] for name in moved if ".layer." in name} == {"1"}
+    assert {"heads.weight", "heads.bias"} <= moved
+
+
+def test_layers_above_those_wanted_are_not_there(base: Path) -> None:
+    names = set(network(base, layers=1, frozen=-1).state_dict())
+    assert "encoder.encoder.layer.0.output.dense.weight" in names
+    assert not any(name.startswith("encoder.encoder.layer.1.") for name in names)
 
 
 # ---- exporting

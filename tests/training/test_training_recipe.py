@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def test_what_is_left_out_is_not_there() -> None:
     assert {row.source for row in kept} == {"org/b"}
 
 
+def test_rows_are_made_of_what_is_not_left_out() -> None:
+    attacks = [replace(row, source="org/c", targets=(1.0, *TARGETS[1:])) for row in ROWS[60:]]
+    read = [replace(row, role=Role.READ) for row in ROWS[60:]]
+    rows = [replace(row, family="prompt_shield") for row in ROWS + attacks + read]
+    chosen = Recipe(augment=0.5, leave_out=("org/a",)).epoch(rows, [], 0)
+    made = [row for row in chosen if "+" in row.kind]
+    assert len(made) == len(chosen) // 3
+    assert not any("org/a" in row.text for row in chosen)
+
+
+def test_a_recipe_may_limit_nothing_and_say_no_more_than_its_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\nlimit: null\ncaps: {}\nleave_out: []\n")
+    assert load_recipe(tmp_path / "mine.yaml") == Recipe(name="mine")
+
+
 def test_a_limit_is_kept() -> None:
     assert len(Recipe(augment=0, limit=11).epoch(ROWS, OWN, 0)) == 11
 
@@ -68,6 +84,18 @@ def test_the_shipped_recipes_load(name: str) -> None:
         ("layer: 3\n", "unknown key 'layer': allowed are .*layers"),
         ("fit: {rates: 1}\n", "fit: unknown key 'rates': allowed are .*rate"),
         ("alarms: {hate: {some: 1}}\n", "alarms.hate: unknown key 'some': allowed are all, hard"),
+        ("alarms: {hatred: {all: 1}}\n", "alarms: unknown key 'hatred': allowed are prompt_attack, .*hate"),
+        ("alarms: [hate]\n", "alarms: .*: allowed is a mapping"),
+        ("alarms: {hate: 0.1}\n", "alarms.hate: float: allowed is a mapping of all, hard"),
+        ("fit:\n", "fit: None: allowed is a mapping"),
+        ("fit: {rate: 1e-4}\n", "fit: rate: '1e-4': allowed is a number .*write 1.0e-4"),
+        ("distil: {size: 8.5}\n", "distil: size: 8.5: allowed is a whole number"),
+        ("layers: true\n", "layers: True: allowed is a whole number"),
+        ("version: 1\n", "version: 1: allowed is a text"),
+        ("leave_out: org/a\n", "leave_out: 'org/a': allowed is a list of texts"),
+        ("caps: {org/a: many}\n", "caps: .*: allowed is a mapping of texts to whole numbers"),
+        ("overlap: 30\nfit: {window: 32}\n", "overlap: 30: allowed are 0 to 29"),
+        ("just words\n", "str: allowed is a mapping"),
         ("- a\n", "list: allowed is a mapping"),
         ("a: [\n", "not a recipe"),
     ],

@@ -56,6 +56,43 @@ def test_what_is_plainly_harmless_teaches_harm_too(tmp_path: Path) -> None:
     assert row.targets == (0.0, None, 0.0, 0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("label", "kind", "harmless"),
+    [
+        ("benign", "coding_request", True),
+        ("benign", "trigger_word|git", True),
+        ("benign", "clean|bipia_table", True),
+        ("benign", "clean|email", False),
+        ("direct", "coding_request", False),
+    ],
+)
+def test_only_what_is_benign_by_its_kind_is_called_harmless(
+    tmp_path: Path, label: str, kind: str, harmless: bool
+) -> None:
+    (row,) = read(tmp_path, "prompt_shield", shield(label, "user", kind))
+    assert row.targets[2:] == ((0.0,) * 4 if harmless else (None,) * 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "expected"),
+    [
+        ("1.1 threats of harm", None, 6.0),
+        ("2.3 dehumanising", None, 5.0),
+        ("hazard_cse", None, 7.0),
+        ("hazard_cse", 2, 2.0),  # the row's own word counts
+        ("threateninglanguage", None, 6.0),
+        ("unheard of", None, None),
+        ("unheard of", 9, 7.0),
+    ],
+)
+def test_severities_come_from_the_row_or_its_kind(
+    tmp_path: Path, kind: str, severity: int | None, expected: float | None
+) -> None:
+    value = {"text": "a", "labels": {"hate": 1, "sexual": 0}, "kind": kind, "severity": severity}
+    (row,) = read(tmp_path, "harm", value)
+    assert row.severities == (expected, 0.0, None, None)
+
+
 def test_a_harm_row_is_no_attack_and_masks_what_nobody_annotated(tmp_path: Path) -> None:
     labels = {"hate": 1, "sexual": 0, "violence": None}
     row, graded = read(
@@ -74,6 +111,7 @@ def test_odd_line_ends_inside_a_text_are_text(tmp_path: Path) -> None:
     texts = ["one\u2028two", "three\x85four", "five\nsix"]
     rows = read(tmp_path, "prompt_shield", *({**shield("benign", "user"), "text": text} for text in texts))
     assert len(rows) == 3
+    assert [row.text.split()[-1][-3:] for row in rows] == ["two", "our", "six"]
 
 
 @pytest.mark.parametrize(
@@ -81,15 +119,34 @@ def test_odd_line_ends_inside_a_text_are_text(tmp_path: Path) -> None:
     [
         ("prompt_shield", {"text": "a", "label": "bad", "surface": "user"}),
         ("prompt_shield", {"text": "a", "surface": "user"}),
+        ("prompt_shield", {"text": "a", "label": "benign", "surface": "web"}),
+        ("prompt_shield", {"text": "a", "label": ["benign"], "surface": "user"}),
+        ("prompt_shield", {"text": 3, "label": "benign", "surface": "user"}),
+        ("prompt_shield", {**shield("benign", "user"), "source": "written:chat"}),
         ("prompt_shield", ["a"]),
         ("harm", {"text": "a"}),
         ("harm", {"text": "a", "labels": {"hate": "yes"}}),
+        ("harm", {"text": "a", "labels": {"hate": 2}}),
+        ("harm", {"text": "a", "labels": {"hate": float("nan")}}),
+        ("harm", {"text": "a", "labels": ["hate"]}),
+        ("harm", {"text": "a", "labels": {"hate": 1}, "severity": "bad"}),
+        ("harm", None),
     ],
 )
 def test_what_is_no_row_is_named_by_its_line(tmp_path: Path, family: str, row: object) -> None:
     good = shield("benign", "user") if family == "prompt_shield" else {"text": "a", "labels": {"hate": 0}}
     with pytest.raises(ConfigError, match=rf"{family}/train\.jsonl\.gz:2: not a row of {family}"):
         read(tmp_path, family, good, row)
+
+
+@pytest.mark.parametrize("data", [b"not gzip", gzip.compress(b"{}")[:-9], gzip.compress(b"\xff\n")])
+def test_what_is_no_text_file_is_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "harm").mkdir()
+    (tmp_path / "harm" / "dev.jsonl.gz").write_bytes(data)
+    with pytest.raises(
+        ConfigError, match=r"harm/dev\.jsonl\.gz: .*: must be UTF-8, compressed as its name says"
+    ):
+        read_rows(tmp_path, "harm", "dev")
 
 
 def test_a_missing_file_says_what_the_folder_must_hold(tmp_path: Path) -> None:

