@@ -8,17 +8,18 @@ from collections.abc import Sequence
 def windows(count: int, size: int, overlap: int) -> list[tuple[int, int]]:
     """Half-open windows over ``count`` tokens, in order, that leave none out.
 
-    One window when they fit into ``size``, also for none at all. Otherwise each has ``size`` tokens and
-    shares at least ``overlap`` with the one before; the last is shifted back to be as long as the others,
-    because a short rest would be judged without what led up to it. ``ValueError`` unless
-    ``0 <= overlap < size``.
+    One window when they fit into ``size``, also for none at all. Otherwise as few as it takes, of one length,
+    each sharing at least ``overlap`` with the one before: a short rest would be judged without what led up to
+    it, and a full-size one would judge most of it twice. ``ValueError`` unless ``0 <= overlap < size``.
     """
     if not 0 <= overlap < size:
         raise ValueError(f"windows of {size} tokens cannot overlap by {overlap}: allowed are 0 to {size - 1}")
     if count <= size:
         return [(0, count)]
-    starts = (*range(0, count - size, size - overlap), count - size)
-    return [(start, start + size) for start in starts]
+    number = 1 - (size - count) // (size - overlap)  # rounded up
+    length = -(-(count + (number - 1) * overlap) // number)
+    starts = (at * (count - length) // (number - 1) for at in range(number))
+    return [(start, start + length) for start in starts]
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
