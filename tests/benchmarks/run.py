@@ -1,7 +1,7 @@
 """What the guard costs: ``python tests/benchmarks/run.py``. One run, one machine, everything side by side.
 
 The proxy runs in its own process exactly as ``safety-layer serve`` runs it, between a load generator (this
-process) and a model endpoint (another). Loopback only. About five minutes; ``--quick`` under one, for a
+process) and a model endpoint (another). Loopback only. About eight minutes; ``--quick`` under two, for a
 first impression: its figures are coarse.
 """
 
@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent.parent)]  # the project itself, installed or not
 
 import measures  # noqa: E402
+from architectures import architectures  # noqa: E402
 from pieces import pieces  # noqa: E402
 from processes import DidNotStart, endpoint, proxy  # noqa: E402
 from report import Table, as_json, machine  # noqa: E402
@@ -36,16 +37,19 @@ SECTIONS: dict[str, Callable[[measures.Plan], Awaitable[Table]]] = {
     "record": measures.record,
     "workers": measures.workers,
 }
-PARTS = "parts"
+PARTS, ARCHITECTURES = "parts", "architectures"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what the guard costs.")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round (default: 2)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each candidate (default: 3)")
-    parser.add_argument("--quick", action="store_true", help="one round of 0.5 s: under a minute, coarse")
+    parser.add_argument("--quick", action="store_true", help="one round of 0.5 s: under two minutes, coarse")
     parser.add_argument(
-        "--only", action="append", choices=(*SECTIONS, PARTS), help="only this section; may be repeated"
+        "--only",
+        action="append",
+        choices=(*SECTIONS, PARTS, ARCHITECTURES),
+        help="only this section; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="JSON on standard output, instead of tables")
     given = parser.parse_args()
@@ -56,7 +60,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
-    wanted = given.only or [*SECTIONS, PARTS]
+    wanted = given.only or [*SECTIONS, PARTS, ARCHITECTURES]
     about, began = machine(), time.monotonic()
     tables: list[Table] = []
 
@@ -76,6 +80,8 @@ def main() -> int:
                     done(runner.run(_section(section, plan)))
         if PARTS in wanted:
             done(pieces(measures.DEFAULT, folder, given.seconds))
+        if ARCHITECTURES in wanted:
+            done(architectures(given.rounds, folder))
     if given.json:
         print(as_json(about, tables))
     else:

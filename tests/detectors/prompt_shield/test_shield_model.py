@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,7 @@ WORD = "sesame"
 SAID = {WORD: {"prompt_attack": 0.8, "indirect_attack": 0.6, "hate": 1.0}}
 READ = (Origin.DOCUMENT, Origin.TOOL_RESULT)
 JUDGED = (Origin.USER, *READ)
+ALONE = PromptShield()  # without a model
 
 
 @dataclass(eq=False)
@@ -50,8 +52,19 @@ def exchange(*texts: str, origin: Origin = Origin.USER) -> Exchange:
 def found(
     *texts: str, origin: Origin = Origin.USER, scorer: TableScorer | None = None, **options
 ) -> list[Finding]:
-    shield = PromptShield(PromptShieldOptions(**options), scorer=scorer or TableScorer(SAID))
-    return shield.detect([exchange(*texts, origin=origin)])[0]
+    return shield(scorer, **options).detect([exchange(*texts, origin=origin)])[0]
+
+
+@cache
+def built(**options) -> PromptShield:
+    """Preparing the signatures takes a while; a model is changed in no time."""
+    return PromptShield(PromptShieldOptions(**options))
+
+
+def shield(scorer: TableScorer | None = None, **options) -> PromptShield:
+    made = built(**options)
+    made.scorer = scorer or TableScorer(SAID)
+    return made
 
 
 # ---- when it is asked
@@ -71,7 +84,7 @@ def test_without_anything_unsure_it_is_not_asked() -> None:
     found(SURELY, scorer=scorer)
     found("hello", origin=Origin.ASSISTANT, scorer=scorer)
     assert not scorer.asked
-    assert PromptShield(scorer=scorer).detect([]) == []
+    assert shield(scorer).detect([]) == []
 
 
 @pytest.mark.parametrize("origin", list(Origin))
@@ -106,16 +119,17 @@ def test_both_are_heard_where_a_signature_is_unsure() -> None:
 
 
 def test_signatures_alone_say_the_same_with_a_model_and_without() -> None:
+    with_one = shield(TableScorer({}))
     for row in SIGNATURES:
         origin = Origin.DOCUMENT if row.document else Origin.USER
         batch = [exchange(text, origin=origin) for text in row.positives]
-        assert PromptShield(scorer=TableScorer({})).detect(batch) == PromptShield().detect(batch), row.id
+        assert with_one.detect(batch) == ALONE.detect(batch), row.id
 
 
 def test_the_least_score_counts_for_signatures_too() -> None:
     assert found(UNSURELY, min_score=0.0)
     weak = max(finding.score for finding in found(UNSURELY, min_score=0.0))
-    assert not found(UNSURELY, min_score=weak + 0.01)
+    assert not found(UNSURELY, min_score=weak + 0.001)
     assert not found(SURELY, min_score=1.0)
 
 
@@ -142,10 +156,10 @@ def test_it_hears_what_is_disguised(how: str, origin: Origin) -> None:
 @given(st.lists(st.lists(PARTS, max_size=4).map(" ".join), max_size=5), st.sampled_from(JUDGED))
 @settings(max_examples=60, deadline=None)
 def test_every_place_lies_in_its_text_and_a_batch_equals_its_parts(texts: list[str], origin: Origin) -> None:
-    shield = PromptShield(scorer=TableScorer(SAID))
+    made = shield()
     batch = [exchange(text, origin=origin) for text in texts]
-    findings = shield.detect(batch)
-    assert findings == [shield.detect([one])[0] for one in batch]
+    findings = made.detect(batch)
+    assert findings == [made.detect([one])[0] for one in batch]
     for text, own in zip(texts, findings, strict=True):
         assert all(0 <= one.span.start < one.span.end <= len(text) for one in own)
         assert len([one for one in own if one.category.endswith(".model")]) <= 1
@@ -155,14 +169,14 @@ def test_every_place_lies_in_its_text_and_a_batch_equals_its_parts(texts: list[s
 
 
 def test_only_what_the_model_said_is_explained() -> None:
-    shield = PromptShield(PromptShieldOptions(min_score=0.0), scorer=TableScorer(SAID))
+    made = shield(min_score=0.0)
     text = f"{UNSURELY} Open {WORD}."
     segment = Segment("/messages/0/content", Origin.USER, text)
-    for finding in shield.detect([exchange(text)])[0]:
-        named = [text[one.start : one.end] for one in shield.why(segment, finding)]
+    for finding in made.detect([exchange(text)])[0]:
+        named = [text[one.start : one.end] for one in made.why(segment, finding)]
         assert named == ([WORD] if finding.category == "prompt_attack.model" else [])
     (finding,) = [one for one in found(WORD) if one.category.endswith(".model")]
-    assert PromptShield().why(Segment("/0", Origin.USER, WORD), finding) == [], "no model, no answer"
+    assert ALONE.why(Segment("/0", Origin.USER, WORD), finding) == [], "no model, no answer"
 
 
 # ---- in a guard
