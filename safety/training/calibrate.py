@@ -12,6 +12,7 @@ Values = NDArray[np.floating]
 Flags = NDArray[np.bool_]
 
 LADDER = (0.0, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)  # shares that may be lost
+MARGINS = (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.25)  # logits below the lowest that is flagged
 SPREADS = np.geomspace(0.3, 6, 40)
 
 

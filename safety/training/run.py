@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from safety.detectors.model import HARM
 from safety.errors import ConfigError
 from safety.models.card import CARD, CHEAP, ENCODER, TOKENIZER, Card, Exit, Scale, read_card
 from safety.models.cheap import Cheap, Floats
 from safety.models.encoder import Encoder
 from safety.models.heads import HEADS
 from safety.training.base import base_folder
-from safety.training.calibrate import LADDER, Flags, area_under, exit_of, scale_of, threshold_at
+from safety.training.calibrate import LADDER, MARGINS, Flags, area_under, exit_of, scale_of, threshold_at
 from safety.training.distil import distil
 from safety.training.export import export
 from safety.training.fit import Fit, Say, encode, logits_of
@@ -201,19 +202,32 @@ def _scale(logits: Floats, rows: Sequence[Row], head: str, recipe: Recipe) -> Sc
 
 
 def _exit(judged: Judged, rows: Sequence[Row], head: str, threshold: float, recipe: Recipe) -> Exit:
-    """The widest exit whose cost stays within what the recipe allows."""
-    known, positive = _labelled(rows, head)
+    """The widest exit whose cost stays within what the recipe allows: first for the harmless, then, if that
+    costs no more, for what is plainly not."""
     found = Exit()
-    for lost in LADDER:
-        tried = exit_of(*judged.windows_of(head), threshold, lost=lost)
-        alone, left = (judged.loudest(head, bounds)[known] for bounds in (None, {head: tried}))
-        area = area_under(alone, positive) - area_under(left, positive)
-        if area > recipe.area_cost or (left[positive] > threshold).mean() < (
-            (alone[positive] > threshold).mean() - recipe.recall_cost
-        ):
+    strictest = exit_of(*judged.windows_of(head), threshold, lost=0.0)
+    if strictest.low is None:
+        return found
+    tried = [Exit(strictest.low - margin) for margin in MARGINS]
+    tried += [replace(exit_of(*judged.windows_of(head), threshold, lost=lost), high=None) for lost in LADDER]
+    for bounds in tried:
+        if not _affordable(judged, rows, head, bounds, threshold, recipe):
             break
-        found = tried
-    return found
+        found = bounds
+    if head in HARM:
+        return found  # how severe it is only the encoder says
+    both = replace(strictest, low=found.low)
+    return both if _affordable(judged, rows, head, both, threshold, recipe) else found
+
+
+def _affordable(
+    judged: Judged, rows: Sequence[Row], head: str, bounds: Exit, threshold: float, recipe: Recipe
+) -> bool:
+    known, positive = _labelled(rows, head)
+    alone, left = (judged.loudest(head, exits)[known] for exits in (None, {head: bounds}))
+    area = area_under(alone, positive) - area_under(left, positive)
+    recall = (alone[positive] > threshold).mean() - (left[positive] > threshold).mean()
+    return bool(area <= recipe.area_cost and recall <= recipe.recall_cost)
 
 
 def _labelled(rows: Sequence[Row], head: str) -> tuple[Flags, Flags]:

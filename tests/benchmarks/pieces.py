@@ -16,13 +16,14 @@ from unrecorded import NullRecorder
 
 from safety.detectors.base import Detector
 from safety.detectors.hidden_text import HiddenText
+from safety.detectors.opinions import ModelDetector
 from safety.detectors.prompt_shield import PromptShield
 from safety.events.log import EventLog
 from safety.events.recorder import Recorder
 from safety.guard import Guard
 from safety.types import Exchange, Origin, Segment, Stage, Verdict
 
-SAMPLES, TEXTS = 7, 50
+SAMPLES, TEXTS, FEW = 7, 50, 4  # few texts where a model is asked, which takes a thousand times as long
 PACES = {"quiet": (200, 2), "busy": (4000, 32)}  # events per second, and how many come at once
 
 
@@ -72,16 +73,18 @@ def _cost(detectors: Sequence[Detector], size: int, figures: float = 0.0) -> flo
     """CPU microseconds of one call of each on one text of ``size`` KB. Every text is new: detectors may
     share what they found out about a text just seen."""
     random = Random(f"{[d.name for d in detectors]} {size} {figures}")
+    asks = any(isinstance(d, ModelDetector) and d.scorer is not None for d in detectors)
+    many = FEW if asks else TEXTS
     samples = []
     for _ in range(SAMPLES + 1):
-        texts = [prose(random, 1024 * size - 9, figures) for _ in range(TEXTS)]
+        texts = [prose(random, 1024 * size - 9, figures) for _ in range(many)]
         exchanges = [_exchange(f"{text} {letters(random.getrandbits(36))}") for text in texts]
         before = time.process_time()  # a model has threads of its own
         for exchange in exchanges:
             for detector in detectors:
                 detector.detect((exchange,))
         samples.append(time.process_time() - before)
-    return 1e6 * median(samples[1:]) / TEXTS  # the first one warmed up
+    return 1e6 * median(samples[1:]) / many  # the first one warmed up
 
 
 _START = """
