@@ -185,6 +185,8 @@ def _syntax(error: yaml.YAMLError, text: str, top: Place) -> tuple[Place, str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     line = 1 if mark is None else mark.line + 1
+    if "nesting" in what:  # a bound of PyYAML's own, since 6.0.4
+        return Place(top.file, line), f"nested too deeply: at most {MAX_DEPTH} levels"
     written = text.splitlines()[line - 1 : line]
     tabbed = bool(written) and "\t" in written[0][: len(written[0]) - len(written[0].lstrip())]
     hint = "indent with spaces, not tabs" if tabbed else "quote texts that hold ': ' or '#'"

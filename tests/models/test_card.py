@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shipped_like import folder
 
@@ -56,6 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(CARDS)
+@settings(deadline=None)
 def test_it_comes_back_as_it_was(card: Card) -> None:
     assert Card.from_json(card.to_json()) == card
 
@@ -64,23 +65,27 @@ def test_it_comes_back_as_it_was(card: Card) -> None:
 
 
 @given(SCALES, LOGITS, LOGITS)
+@settings(deadline=None)
 def test_a_louder_logit_never_scores_less(scale: Scale, one: float, other: float) -> None:
     low, high = sorted((one, other))
     assert 0 < scored(low, scale) <= scored(high, scale) <= 1
 
 
 @given(SCALES, LOGITS)
+@settings(deadline=None)
 def test_above_half_is_above_the_threshold(scale: Scale, logit: float) -> None:
     assume(abs(logit - scale.threshold) > 1e-9)
     assert (scored(logit, scale) > 0.5) == (logit > scale.threshold)
 
 
 @given(SCALES)
+@settings(deadline=None)
 def test_half_is_the_threshold(scale: Scale) -> None:
     assert scored(scale.threshold, scale) == 0.5
 
 
 @given(LOGITS, LOGITS, LOGITS)
+@settings(deadline=None)
 def test_sure_is_beyond_a_bound_and_not_on_it(low: float, high: float, logit: float) -> None:
     assume(low <= high)
     assert Exit(low, high).sure(logit) == (not low <= logit <= high)
