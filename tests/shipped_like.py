@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from safety.models.card import CARD, CHEAP, ENCODER, TOKENIZER, Card, Exit, Scale
+from safety.models.card import CARD, CHEAP, LOWER, TOKENIZER, UPPER, Card, Exit, Scale
 from safety.models.cheap import PAIRS, Cheap
 from safety.models.heads import HARM, HEADS
 from safety.training.export import export
 
-WIDTH, INNER, LAYERS, ATTENTION, SIZE, HIDDEN = 32, 64, 2, 4, 4, 5
+WIDTH, INNER, LAYERS, EARLY, ATTENTION, SIZE, HIDDEN = 32, 64, 2, 1, 4, 4, 5
 OUTPUTS = len(HEADS) + len(HARM)
 WORDS = ("[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS += ("egg", "boil", "river", "walk", "rules", "ignore", "evil", "the", "a", ".", "x", "##x", "lunch")
@@ -35,6 +35,10 @@ def state(seed: int = 0) -> dict[str, np.ndarray]:
         "encoder.embeddings.LayerNorm.bias": (WIDTH,),
         "heads.weight": (OUTPUTS, 2 * WIDTH),
         "heads.bias": (OUTPUTS,),
+        "early.0.weight": (HIDDEN, 2 * WIDTH),
+        "early.0.bias": (HIDDEN,),
+        "early.2.weight": (len(HEADS), HIDDEN),
+        "early.2.bias": (len(HEADS),),
     }
     for number in range(LAYERS):
         own = f"encoder.encoder.layer.{number}."
@@ -85,14 +89,22 @@ def tokenizer() -> Tokenizer:
     return made
 
 
+def graphs(place: Path, *, quantised: bool = True) -> tuple[bytes, bytes]:
+    """Of the encoder's first layers and of the others, written to ``place``."""
+    lower, upper = place / LOWER, place / UPPER
+    export(state(), lower, upper, heads=ATTENTION, early=EARLY, quantised=quantised)
+    return lower.read_bytes(), upper.read_bytes()
+
+
 def folder(place: Path, *, exits: dict[str, Exit] | None = None, window: int = 20, overlap: int = 5) -> Path:
     """Write the files; ``exits`` by head, never by default."""
     place.mkdir(parents=True, exist_ok=True)
-    export(state(), place / ENCODER, heads=ATTENTION)
+    graphs(place)
     tokenizer().save(str(place / TOKENIZER))
     (place / CHEAP).write_bytes(cheap().to_bytes())
-    files = {name: sha256((place / name).read_bytes()).hexdigest() for name in (ENCODER, TOKENIZER, CHEAP)}
+    names = (LOWER, UPPER, TOKENIZER, CHEAP)
+    files = {name: sha256((place / name).read_bytes()).hexdigest() for name in names}
     scales = {head: Scale(0.1, 0.5) for head in HEADS}
-    card = Card("tiny", "7", HEADS, window, overlap, scales, exits or {}, files)
+    card = Card("tiny", "7", HEADS, window, overlap, scales, exits or {}, {}, files)
     (place / CARD).write_text(card.to_json(), encoding="utf-8")
     return place

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from safety.types import Origin
 
 SHIPPED, NONE = "shipped", "none"
+EVEN = 0.5  # as likely as not
 SHIELD = ("prompt_attack", "indirect_attack")  # attacks in what is said, and in what is read
 HARM = ("hate", "sexual", "violence", "self_harm")
 Provider = Literal["cpu", "cuda", "openvino"]
@@ -95,7 +96,7 @@ class ModelOptions:
 
     model: str | Path = SHIPPED
     labels: Mapping[str, str] = field(default_factory=dict)
-    threshold: float = 0.5
+    threshold: float = EVEN
     provider: Provider = "cpu"
     threads: int = 0
     min_score: float = 0.3

@@ -16,7 +16,8 @@ from safety.errors import ConfigError
 from safety.models.heads import HEADS
 
 WEIGHTS = Path(__file__).parent / "weights"
-ENCODER, TOKENIZER, CHEAP, CARD = "encoder.onnx", "tokenizer.json", "cheap.npz", "card.json"
+LOWER, UPPER = "encoder-lower.onnx", "encoder-upper.onnx"
+TOKENIZER, CHEAP, CARD = "tokenizer.json", "cheap.npz", "card.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ def scored(logit: float, scale: Scale) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Where the cheap model is sure enough that the encoder is not asked: at logits below ``low`` (harmless)
-    and above ``high`` (not). ``None``: never."""
+    """Where a step is sure enough that the next is not asked: at logits below ``low`` (harmless) and above
+    ``high`` (not). ``None``: never."""
 
     low: float | None = None
     high: float | None = None
@@ -52,8 +53,8 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``window`` and ``overlap`` are tokens, special ones not counted. ``files`` has the SHA-256 of each file
-    by name."""
+    """``window`` and ``overlap`` are tokens, special ones not counted. ``exits`` are the cheap model's,
+    ``early`` those of the encoder's first layers, by head. ``files`` has the SHA-256 of each file by name."""
 
     name: str
     version: str
@@ -62,6 +63,7 @@ class Card:
     overlap: int
     scales: Mapping[str, Scale] = field(default_factory=dict)
     exits: Mapping[str, Exit] = field(default_factory=dict)
+    early: Mapping[str, Exit] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,7 +86,10 @@ class Card:
                 **data,
                 "heads": tuple(data["heads"]),
                 "scales": {head: Scale(**scale) for head, scale in data["scales"].items()},
-                "exits": {head: Exit(**bounds) for head, bounds in data["exits"].items()},
+                **{
+                    step: {head: Exit(**bounds) for head, bounds in data[step].items()}
+                    for step in ("exits", "early")
+                },
                 "files": dict(data["files"].items()),
             }
         )

@@ -1,4 +1,5 @@
-"""The shipped model: cheap first, the encoder only where the cheap one is unsure.
+"""The shipped model: cheap first, the encoder's first layers where the cheap one is unsure, the others only
+where those are.
 
 Texts are read whole, in overlapping windows of tokens; a category's opinion is that of the loudest window.
 Windows judged a moment ago are remembered, so that two detectors that ask about the same text, or a stream
@@ -10,10 +11,11 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 from tokenizers import Tokenizer
 
@@ -21,8 +23,9 @@ from safety.detectors.model import HARM, Opinion, Passage, Provider, Role
 from safety.errors import ConfigError
 from safety.models.card import (
     CHEAP,
-    ENCODER,
+    LOWER,
     TOKENIZER,
+    UPPER,
     WEIGHTS,
     Card,
     Exit,
@@ -38,8 +41,9 @@ from safety.models.pieces import Pieces
 from safety.models.windows import windows
 
 REMEMBERED = 4096  # windows: about 1 KB each
+BEGUN = 32  # windows at a time: what their first layers leave takes up to 300 KB each
 PLACED = 0.1  # from this score on, an opinion is about its window; below, about the whole passage
-BY_CHEAP, BY_ENCODER = "cheap", "encoder"
+BY_CHEAP, BY_EARLY, BY_ENCODER = "cheap", "early layers", "encoder"
 Key = tuple[Role, bytes]  # of a window
 _NEVER = Exit()
 _PLAIN = Scale()
@@ -48,9 +52,10 @@ SAFE_SEVERITY, LEAST_SEVERITY = 1, 2  # the most below the threshold, the least 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is known of a window: the cheap logits, and the encoder's if it was asked."""
+    """What is known of a window: the cheap logits; the encoder's, early and in the end, if it was asked."""
 
     cheap: Floats
+    early: Floats | None = None
     dear: Floats | None = None
 
 
@@ -106,7 +111,8 @@ class Cascade:
         card = read_card(folder)
         pieces = Pieces(_tokenizer(read_file(folder, TOKENIZER, card), str(folder / TOKENIZER)))
         cheap = Cheap.from_bytes(read_file(folder, CHEAP, card), str(folder / CHEAP))
-        encoder = Encoder(read_file(folder, ENCODER, card), str(folder / ENCODER), provider, threads)
+        lower, upper = (read_file(folder, name, card) for name in (LOWER, UPPER))
+        encoder = Encoder(lower, upper, str(folder / LOWER), provider, threads)
         return cls(card, pieces, cheap, encoder)
 
     @property
@@ -140,19 +146,44 @@ class Cascade:
         distinct = {window.key: window for window in asked}
         found = {key: self._recall(window) for key, window in distinct.items()}
         unsure = [window for key, window in distinct.items() if self._open(found[key], window.role, wanted)]
-        for window, logits in zip(unsure, self._encoder.logits(unsure), strict=True):
-            found[window.key] = replace(found[window.key], dear=logits)
-            self._remember(window, found[window.key])
+        for first in range(0, len(unsure), BEGUN):
+            for window, judged in self._asked(unsure[first : first + BEGUN], found, wanted):
+                found[window.key] = judged
+                self._remember(window.key, judged)
         return found
 
-    def _open(self, judged: Judged, role: Role, wanted: Collection[str] | None) -> bool:
-        """Whether the encoder is to be asked."""
-        return judged.dear is None and not all(
-            self._sure(head, judged.cheap) for head in self._heads(role, wanted)
-        )
+    def _asked(
+        self, windows: Sequence[Window], known: Mapping[Key, Judged], wanted: Collection[str] | None
+    ) -> Iterator[tuple[Window, Judged]]:
+        """What the encoder says: its first layers of all, the others of those that are still in doubt."""
+        begun = self._encoder.begin(windows)
+        early = [
+            replace(known[window.key], early=one.logits) for window, one in zip(windows, begun, strict=True)
+        ]
+        doubt = [
+            self._open(judged, window.role, wanted) for window, judged in zip(windows, early, strict=True)
+        ]
+        dear = iter(self._encoder.finish([one for one, unsure in zip(begun, doubt, strict=True) if unsure]))
+        for window, judged, unsure in zip(windows, early, doubt, strict=True):
+            yield window, replace(judged, dear=next(dear)) if unsure else judged
 
-    def _sure(self, head: str, cheap: Floats) -> bool:
-        return self.card.exits.get(head, _NEVER).sure(float(cheap[self._places[head]]))
+    def _open(self, judged: Judged, role: Role, wanted: Collection[str] | None) -> bool:
+        """Whether there is more to ask."""
+        return not all(self._sure(head, judged) for head in self._heads(role, wanted))
+
+    def _sure(self, head: str, judged: Judged) -> bool:
+        return judged.dear is not None or self._leaves(head, judged) is not None
+
+    def _leaves(self, head: str, judged: Judged) -> _Said | None:
+        """The word of the first step that is sure of this head; ``None`` if none is, or was not asked."""
+        at = self._places[head]
+        for by, exits, logits in (
+            (BY_CHEAP, self.card.exits, judged.cheap),
+            (BY_EARLY, self.card.early, judged.early),
+        ):
+            if logits is not None and exits.get(head, _NEVER).sure(float(logits[at])):
+                return _Said(float(logits[at]), by)
+        return None
 
     def _heads(self, role: Role, wanted: Collection[str] | None) -> list[str]:
         return [head for head in spoken(role) if head in self._places and (wanted is None or head in wanted)]
@@ -165,10 +196,11 @@ class Cascade:
                 return judged
         return Judged(self._cheap.logits(window.ids, window.role))
 
-    def _remember(self, window: Window, judged: Judged) -> None:
+    def _remember(self, key: Key, judged: Judged) -> None:
         """Only what was dear: asking the cheap model again costs as much as looking it up."""
         with self._lock:
-            self._known[window.key] = judged
+            self._known[key] = judged
+            self._known.move_to_end(key)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
 
@@ -184,12 +216,14 @@ class Cascade:
         return Opinion(score, start, end, severity, said[loudest].by)
 
     def _said(self, head: str, judged: Judged) -> _Said:
-        """The cheap model's word wherever it is sure of this head, even if the encoder was asked about
-        others: a score depends on nothing but the text."""
-        if judged.dear is None or self._sure(head, judged.cheap):
-            return _Said(float(judged.cheap[self._places[head]]), BY_CHEAP)
-        level = float(judged.dear[len(self.card.heads) + HARM.index(head)]) if head in HARM else None
-        return _Said(float(judged.dear[self._places[head]]), BY_ENCODER, level)
+        """The first sure word on this head, even if the others were asked because of other heads: a score
+        depends on nothing but the text."""
+        sure = self._leaves(head, judged)
+        if sure is not None:
+            return sure
+        dear = cast(Floats, judged.dear)  # as no step before was sure
+        level = float(dear[len(self.card.heads) + HARM.index(head)]) if head in HARM else None
+        return _Said(float(dear[self._places[head]]), BY_ENCODER, level)
 
 
 def _severity(said: _Said, score: float) -> int:

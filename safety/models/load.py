@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from safety.detectors.model import NONE, SHIPPED, ModelOptions, Scorer
+from safety.detectors.model import EVEN, NONE, SHIPPED, ModelOptions, Scorer
 from safety.errors import ConfigError
 from safety.models.card import CARD, TOKENIZER, WEIGHTS
 from safety.models.cascade import Cascade
@@ -51,6 +51,11 @@ def _load(options: ModelOptions) -> Scorer:
         if options.labels:
             raise ConfigError(
                 f"labels: the {name} model has none to map: leave them out, or name another model"
+            )
+        if options.threshold != EVEN:
+            raise ConfigError(
+                f"threshold: the {name} model has its own, which is the score 0.5: leave it out, and set "
+                "min_score in the rules, or name another model"
             )
         return Cascade.load(folder, options.provider, options.threads)
     if name.startswith(HUB):

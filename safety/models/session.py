@@ -21,15 +21,17 @@ _PROVIDERS: dict[Provider, tuple[str, str]] = {  # ONNX Runtime's name, and the 
 _FATAL = 4  # the log level: whatever matters is raised as well
 
 
-def session(model: str | Path | bytes, provider: Provider = "cpu", threads: int = 0) -> InferenceSession:
-    """A session for a file or its bytes, to be used from many threads at a time.
+def session(
+    model: str | Path | bytes, provider: Provider = "cpu", threads: int = 0, place: str = "model"
+) -> InferenceSession:
+    """A session for a file, or for its bytes and where they are from, to be used from many threads at a time.
 
     ``threads``: per call; 0 is one per available core, up to four. ``MissingExtra`` without onnxruntime;
     ``ConfigError`` for a provider that is not there and for a model that cannot be loaded.
     """
     runtime = _runtime()
     name = _provider(provider, runtime)
-    place = "model" if isinstance(model, bytes) else f"model: {model}"
+    place = place if isinstance(model, bytes) else f"model: {model}"
     source = model if isinstance(model, bytes) else str(model)
     try:
         made: InferenceSession = runtime.InferenceSession(

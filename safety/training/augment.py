@@ -1,7 +1,9 @@
 """Rows made from rows: longer, embedded, misspelled, so that a model learns what matters and not where.
 
 Every change keeps or states the label: an attack stays one wherever it stands, a harmless text inside others
-stays harmless. Deterministic given the random generator. It invents no wording: that is in ``written/``.
+stays harmless, and what is not known of a part is not known of the whole. Made rows are short enough to be
+seen whole: an attack beyond the window would teach that there was one where none is to be seen. Deterministic
+given the random generator. It invents no wording: that is in ``written/``.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from safety.detectors.model import Role
+from safety.detectors.model import SHIELD, Role
 from safety.models.heads import HEADS
 from safety.training.rows import Row
 
-LONG = 900  # characters: longer rows are not lengthened further
+SHORT = 300  # characters: longer rows are not put together with others
+ROOM = 400  # characters of a document around an attack
 _TURNS = (
     ("user: ", "assistant: "), ("human: ", "assistant: "), ("q: ", "a: "), ("me: ", "bot: "), ("", ""),
 )  # fmt: skip
@@ -30,8 +33,8 @@ def augmented(rows: Sequence[Row], rng: random.Random, *, share: float) -> list[
     """New rows, about ``share`` of the number given; none where there is nothing to make them of."""
     said = [row for row in rows if row.role is Role.SAID and row.family == "prompt_shield"]
     read = [row for row in rows if row.role is Role.READ]
-    attacks = [row for row in said if row.positive and len(row.text) < LONG]
-    harmless = [row for row in said if not row.positive and len(row.text) < LONG]
+    attacks = [row for row in said if row.positive and len(row.text) < SHORT]
+    harmless = [row for row in said if not row.positive and len(row.text) < SHORT]
     clean = [row for row in read if not row.positive]
     made: list[Row] = []
     if not (attacks and harmless and clean):
@@ -56,10 +59,11 @@ def augmented(rows: Sequence[Row], rng: random.Random, *, share: float) -> list[
 def _transcript(row: Row, others: Sequence[Row], rng: random.Random) -> Row:
     """The row as one turn of a conversation whose other turns are harmless."""
     asks, answers = rng.choice(_TURNS)
-    turns = [rng.choice(others).text for _ in range(rng.randint(1, 3))]
+    company = rng.sample(others, min(rng.randint(1, 2), len(others)))
+    turns = [other.text for other in company]
     turns.insert(rng.randint(0, len(turns)), row.text)
     lines = [f"{asks}{turn}\n{answers}{rng.choice(_REPLIES)}" for turn in turns[:-1]]
-    return _remade(row, "\n".join((*lines, asks + turns[-1])), "transcript")
+    return _joined(row, company, "\n".join((*lines, asks + turns[-1])), "transcript")
 
 
 def _beside(row: Row, other: Row, rng: random.Random) -> Row:
@@ -67,12 +71,12 @@ def _beside(row: Row, other: Row, rng: random.Random) -> Row:
     pair = [other.text, row.text]
     if rng.random() < 0.35:
         pair.reverse()
-    return _remade(row, rng.choice(_JOINTS).join(pair), "beside")
+    return _joined(row, [other], rng.choice(_JOINTS).join(pair), "beside")
 
 
 def _planted(attack: Row, document: Row, rng: random.Random) -> Row:
     """The attack inside a document, between two of its words."""
-    words = document.text[:LONG].split(" ")
+    words = document.text[:ROOM].split(" ")
     at = rng.randint(0, len(words))
     joint = rng.choice(_JOINTS)
     text = joint.join(part for part in (" ".join(words[:at]), attack.text, " ".join(words[at:])) if part)
@@ -90,6 +94,18 @@ def _misspelled(row: Row, rng: random.Random) -> Row:
         if rng.random() < rate:
             letters[at] = rng.choice(("", letters[at] * 2, letters[at + 1], letters[at] + " "))
     return _remade(row, "".join(letters), "misspelled")
+
+
+def _joined(row: Row, others: Sequence[Row], text: str, how: str) -> Row:
+    """The row together with harmless ones: of a kind of harm that one of them does not answer, neither does
+    the whole, unless it is in the row."""
+    blind = [any(other.targets[at] is None for other in others) for at in range(len(row.targets))]
+    targets = [None if t == 0 and hidden else t for t, hidden in zip(row.targets, blind, strict=True)]
+    severities = [
+        None if target is None else known
+        for target, known in zip(targets[len(SHIELD) :], row.severities, strict=True)
+    ]
+    return replace(_remade(row, text, how), targets=tuple(targets), severities=tuple(severities))
 
 
 def _remade(row: Row, text: str, how: str) -> Row:

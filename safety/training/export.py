@@ -1,7 +1,7 @@
-"""From a trained network to the file that ships: one ONNX graph, weights in 7 or 8 bits, in onnxruntime's own
-fused operations.
+"""From a trained network to the files that ship: two ONNX graphs, the second of which takes up where the
+first ended; weights in 7 or 8 bits, in onnxruntime's own fused operations.
 
-The graph is written operation by operation rather than traced, so that what runs is what is meant, and no
+The graphs are written operation by operation rather than traced, so that what runs is what is meant, and no
 version of an exporter or an optimiser decides about speed. Matrices are quantised per output column, word
 embeddings per word; activations are quantised as they come. 7 bits for matrices: without VNNI two products
 of 8 bits overflow the 16-bit sums of x86 processors.
@@ -9,7 +9,7 @@ of 8 bits overflow the 16-bit sums of x86 processors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +25,32 @@ BITS = 7
 
 Array = NDArray[Any]
 
+_SHAPES = {
+    **dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), ("texts", "tokens")),
+    "states": ("texts", "tokens", "width"),
+    "logits": ("texts", "outputs"),
+}
 
-def export(state: Mapping[str, Array], path: Path, *, heads: int, quantised: bool = True) -> None:
-    """Write the graph of a ``Network`` with these weights (its ``state_dict`` as arrays) to ``path``.
 
-    Inputs: ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (texts, tokens). Output: ``logits``,
-    float32, (texts, outputs). ``heads``: attention heads per layer.
+def export(
+    state: Mapping[str, Array], lower: Path, upper: Path, *, heads: int, early: int, quantised: bool = True
+) -> None:
+    """Write the graphs of a ``Network`` with these weights (its ``state_dict`` as arrays).
+
+    ``lower``: inputs ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (texts, tokens); outputs
+    ``logits``, float32, (texts, heads), as the ``early`` first layers give them, and ``states``, float32,
+    (texts, tokens, width). ``upper``: inputs ``states`` and ``attention_mask``; output ``logits``, float32,
+    (texts, outputs). ``heads``: attention heads per layer.
     """
-    graph = _Graph(state, heads, quantised)
-    model = helper.make_model(
-        graph.made(),
-        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)],
-        ir_version=9,
-        producer_name="safety.training.export",
-    )
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    for path, graph in ((lower, _Lower(state, heads, quantised)), (upper, _Upper(state, heads, quantised))):
+        model = helper.make_model(
+            graph.made(early),
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)],
+            ir_version=9,
+            producer_name="safety.training.export",
+        )
+        onnx.checker.check_model(model)
+        path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 class _Graph:
@@ -51,43 +61,16 @@ class _Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._tables: list[onnx.TensorProto] = []
 
-    def made(self) -> onnx.GraphProto:
-        """The whole graph."""
-        states = self._embedded()
-        layers = 1 + max(
-            int(name.split(".")[3]) for name in self._state if name.startswith("encoder.encoder.layer.")
-        )
-        for number in range(layers):
-            states = self._layer(states, f"encoder.encoder.layer.{number}.")
-        self._classified(states)
-        names = ("input_ids", "attention_mask", "token_type_ids")
-        inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["texts", "tokens"]) for n in names]
-        outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", "outputs"])]
-        return helper.make_graph(self._nodes, "encoder", inputs, outputs, self._tables)
+    def _graph(self, inputs: Mapping[str, int], outputs: Sequence[str]) -> onnx.GraphProto:
+        """What was added; ``inputs`` with their types."""
+        given = [helper.make_tensor_value_info(n, kind, _SHAPES[n]) for n, kind in inputs.items()]
+        gives = [helper.make_tensor_value_info(n, TensorProto.FLOAT, _SHAPES[n]) for n in outputs]
+        return helper.make_graph(self._nodes, "encoder", given, gives, self._tables)
 
     # ---- parts of the network
 
-    def _embedded(self) -> str:
-        words = self._words()
-        length = self._add("Shape", "input_ids", start=1, end=2)
-        positions = self._weight("encoder.embeddings.position_embeddings.weight")
-        first = [self._table(np.array([0], np.int64)) for _ in range(2)]
-        places = self._add("Slice", positions, first[0], length, first[1])
-        types = self._weight("encoder.embeddings.token_type_embeddings.weight")
-        kinds = self._add("Gather", types, "token_type_ids")
-        summed = self._add("Add", self._add("Add", words, kinds), places)
-        return self._normalised(summed, "encoder.embeddings.LayerNorm")
-
-    def _words(self) -> str:
-        table = self._state["encoder.embeddings.word_embeddings.weight"]
-        if not self._quantised:
-            return self._add("Gather", self._table(table), "input_ids")
-        scales = np.maximum(np.abs(table).max(1, keepdims=True) / 127, 1e-8).astype(np.float32)
-        small = np.rint(table / scales).astype(np.int8)
-        rows = self._add("Cast", self._add("Gather", self._table(small), "input_ids"), to=TensorProto.FLOAT)
-        return self._add("Mul", rows, self._add("Gather", self._table(scales), "input_ids"))
-
-    def _layer(self, states: str, name: str) -> str:
+    def _layer(self, states: str, number: int, gives: str = "") -> str:
+        name = f"encoder.encoder.layer.{number}."
         query, key, value = (
             self._linear(states, f"{name}attention.self.{part}") for part in ("query", "key", "value")
         )
@@ -97,21 +80,23 @@ class _Graph:
         states = self._joined(states, attended, f"{name}attention.output")
         inner = self._linear(states, f"{name}intermediate.dense")
         active = self._add("Gelu", inner, domain=FUSED)
-        return self._joined(states, active, f"{name}output")
+        return self._joined(states, active, f"{name}output", gives)
 
     def _mask(self) -> str:
         return self._once("Cast", "attention_mask", to=TensorProto.INT32)
 
-    def _joined(self, states: str, added: str, name: str) -> str:
+    def _joined(self, states: str, added: str, name: str, gives: str = "") -> str:
         dense = self._linear(added, f"{name}.dense")
         norm = [self._weight(f"{name}.LayerNorm.{part}") for part in ("weight", "bias")]
-        return self._add("SkipLayerNormalization", dense, states, *norm, domain=FUSED, epsilon=EPSILON)
+        return self._add(
+            "SkipLayerNormalization", dense, states, *norm, gives=gives, domain=FUSED, epsilon=EPSILON
+        )
 
     def _normalised(self, states: str, name: str) -> str:
         norm = [self._weight(f"{name}.{part}") for part in ("weight", "bias")]
         return self._add("LayerNormalization", states, *norm, epsilon=EPSILON, axis=-1)
 
-    def _classified(self, states: str) -> None:
+    def _pooled(self, states: str) -> str:
         last = self._table(np.array([-1], np.int64))
         mask = self._add("Unsqueeze", self._add("Cast", "attention_mask", to=TensorProto.FLOAT), last)
         summed = self._add("ReduceSum", self._add("Mul", states, mask), self._axis(), keepdims=0)
@@ -120,9 +105,12 @@ class _Graph:
             "Mul", self._add("Sub", self._table(np.float32(1)), mask), self._table(np.float32(1e4))
         )
         most = self._add("ReduceMax", self._add("Sub", states, away), axes=[1], keepdims=0)
-        pooled = self._add("Concat", mean, most, axis=1)
-        weight, bias = self._table(self._state["heads.weight"].T), self._weight("heads.bias")
-        self._add("Gemm", pooled, weight, bias, gives="logits")
+        return self._add("Concat", mean, most, axis=1)
+
+    def _dense(self, values: str, name: str, gives: str = "") -> str:
+        """A linear layer in 32 bits."""
+        weight, bias = self._table(self._state[f"{name}.weight"].T), self._weight(f"{name}.bias")
+        return self._add("Gemm", values, weight, bias, gives=gives)
 
     def _axis(self) -> str:
         return self._table(np.array([1], np.int64))
@@ -158,3 +146,52 @@ class _Graph:
         name = f"table_{len(self._tables)}"
         self._tables.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
+
+
+class _Lower(_Graph):
+    """From tokens to the states after the first layers, and what those say."""
+
+    def made(self, early: int) -> onnx.GraphProto:
+        """The whole graph."""
+        states = self._embedded()
+        for number in range(early):
+            states = self._layer(states, number, "states" if number == early - 1 else "")
+        inner = self._add("Gelu", self._dense(self._pooled(states), "early.0"), domain=FUSED)
+        self._dense(inner, "early.2", "logits")
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        return self._graph(dict.fromkeys(names, TensorProto.INT64), ("logits", "states"))
+
+    def _embedded(self) -> str:
+        words = self._words()
+        length = self._add("Shape", "input_ids", start=1, end=2)
+        positions = self._weight("encoder.embeddings.position_embeddings.weight")
+        first = [self._table(np.array([0], np.int64)) for _ in range(2)]
+        places = self._add("Slice", positions, first[0], length, first[1])
+        types = self._weight("encoder.embeddings.token_type_embeddings.weight")
+        kinds = self._add("Gather", types, "token_type_ids")
+        summed = self._add("Add", self._add("Add", words, kinds), places)
+        return self._normalised(summed, "encoder.embeddings.LayerNorm")
+
+    def _words(self) -> str:
+        table = self._state["encoder.embeddings.word_embeddings.weight"]
+        if not self._quantised:
+            return self._add("Gather", self._table(table), "input_ids")
+        scales = np.maximum(np.abs(table).max(1, keepdims=True) / 127, 1e-8).astype(np.float32)
+        small = np.rint(table / scales).astype(np.int8)
+        rows = self._add("Cast", self._add("Gather", self._table(small), "input_ids"), to=TensorProto.FLOAT)
+        return self._add("Mul", rows, self._add("Gather", self._table(scales), "input_ids"))
+
+
+class _Upper(_Graph):
+    """From those states to the logits."""
+
+    def made(self, early: int) -> onnx.GraphProto:
+        """The whole graph."""
+        states = "states"
+        layers = 1 + max(
+            int(name.split(".")[3]) for name in self._state if name.startswith("encoder.encoder.layer.")
+        )
+        for number in range(early, layers):
+            states = self._layer(states, number)
+        self._dense(self._pooled(states), "heads", "logits")
+        return self._graph({"states": TensorProto.FLOAT, "attention_mask": TensorProto.INT64}, ("logits",))

@@ -1,7 +1,8 @@
 """Fitting: batches of like length, masked losses, a schedule, checkpoints to resume from.
 
-The same code runs on a CPU and on a GPU (bf16 there). Seeds fix the order of rows and the initial weights;
-sums on several threads still round differently, so two runs agree within noise, not to the bit.
+The same code runs on a CPU and on a GPU (in bf16 where that is quicker). Seeds fix the order of rows and
+the initial weights; sums on several threads still round differently, so two runs agree within noise, not to
+the bit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from safety.models.heads import HEADS, TOP
+from safety.models.heads import HEADS, TOP, spoken
+from safety.training.device import device, halves
 from safety.training.network import Network
 from safety.training.rows import Row
 
@@ -39,6 +41,7 @@ class FitOptions:
     warmup: float = 0.06
     smoothing: float = 0.02
     severity_weight: float = 0.3
+    early_weight: float = 0.3
     seed: int = 0
     threads: int = 0  # 0: as many as torch likes
     save_every: float = 300.0  # seconds between checkpoints
@@ -121,6 +124,13 @@ def loss_of(logits: Tensor, rows: Sequence[Row], options: FitOptions) -> Tensor:
     return total
 
 
+def early_loss(early: Tensor, logits: Tensor, rows: Sequence[Row]) -> Tensor:
+    """How far the early logits are from what the whole network says, over the heads that speak of a row."""
+    heard = torch.tensor([[head in spoken(row.role) for head in HEADS] for row in rows]).to(early.device)
+    away = functional.smooth_l1_loss(early, logits[:, : len(HEADS)].detach(), reduction="none")
+    return (away * heard).sum() / heard.sum()
+
+
 def _masked(values: Sequence[Sequence[float | None]], scale: float) -> Tensor:
     return torch.tensor([[math.nan if v is None else v / scale for v in row] for row in values])
 
@@ -139,15 +149,16 @@ class Fit:
     ) -> None:
         self.network, self.tokenizer, self.rows_of = network, tokenizer, rows_of
         self.options, self.checkpoint, self.say = options, checkpoint, say
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device()
         if options.threads:
             torch.set_num_threads(options.threads)
         network.to(self.device)
-        heads = list(network.heads.parameters())
+        heads = [*network.heads.parameters(), *network.early.parameters()]
         body = [p for p in network.encoder.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             [{"params": body, "lr": options.rate}, {"params": heads, "lr": options.head_rate}],
             weight_decay=options.decay,
+            fused=True,
         )
         self.rates = [options.rate, options.head_rate]
         self.step = self.epoch = 0
@@ -193,9 +204,11 @@ class Fit:
         self._save()
 
     def _learn(self, batch: Sequence[Example]) -> float:
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.network(*tensors(batch, self.device))
-        loss = loss_of(logits.float(), [example.row for example in batch], self.options)
+        rows = [example.row for example in batch]
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=halves()):
+            logits, early = self.network(*tensors(batch, self.device))
+        loss = loss_of(logits.float(), rows, self.options)
+        loss = loss + self.options.early_weight * early_loss(early.float(), logits.float(), rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -262,7 +275,9 @@ def logits_of(
     while first < len(order):
         size = max(1, tokens // max(len(examples[order[min(first + 63, len(order) - 1)]].ids), 1))
         group = order[first : first + min(size, 64)]
-        for at, row in zip(group, network(*tensors([examples[i] for i in group], device)), strict=True):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=halves()):
+            said, _ = network(*tensors([examples[i] for i in group], device))
+        for at, row in zip(group, said, strict=True):
             found[at] = row.float().cpu()
         first += len(group)
     return torch.stack([row for row in found if row is not None])

@@ -30,7 +30,8 @@ class Alarms:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """``layers`` of the base are kept, the lowest ``frozen`` stay as they were (-1: nothing is frozen).
+    """``layers`` of the base are kept, the lowest ``frozen`` stay as they were (-1: nothing is frozen); after
+    the first ``early`` a text may leave.
 
     ``cap``: rows an epoch takes from one source and kind at most; ``caps`` overrides it by the beginning of
     ``source`` or ``source|kind``. ``written``: how often an epoch takes each row written here; ``augment``:
@@ -43,6 +44,7 @@ class Recipe:
     name: str = "guard"
     version: str = "1"
     layers: int = 6
+    early: int = 2
     frozen: int = 2
     dropout: float = 0.1
     cap: int = 4000
@@ -98,6 +100,8 @@ def load_recipe(name: str | Path) -> Recipe:
     }
     own["leave_out"] = tuple(own.get("leave_out", ()))
     recipe = Recipe(**own)
+    if not 0 < recipe.early < recipe.layers:
+        raise ConfigError(f"{path}: early: {recipe.early}: allowed are 1 to {recipe.layers - 1}")
     if not 0 <= recipe.overlap < recipe.fit.window - 2:
         raise ConfigError(
             f"{path}: overlap: {recipe.overlap}: allowed are 0 to {recipe.fit.window - 3}, as windows hold "

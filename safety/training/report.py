@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from safety.cli.terminal import printable
 from safety.measure.metrics import Figure, Observed, auc, average_precision, false_alarms, recall, recall_at
-from safety.models.card import Card, scored
+from safety.models.card import Card, Exit, scored
 from safety.models.heads import HEADS
-from safety.training.judging import Judged
+from safety.training.judging import NEVER, STEPS, Exits, Judged
 from safety.training.recipe import Recipe
 from safety.training.rows import OWN, Row
 
@@ -53,8 +53,8 @@ def _lines(
     yield f"# {card.name} {card.version}\n"
     yield (
         f"One encoder ({recipe.layers} layers, fine-tuned from all-MiniLM-L6-v2), one pass, a head per "
-        f"category: {', '.join(HEADS)}; a micro-second model in front of it. Written by "
-        f"`safety-layer train {recipe.name}`.\n"
+        f"category: {', '.join(HEADS)}; a text may leave after its first {recipe.early} layers, or after a "
+        f"micro-second model in front of it. Written by `safety-layer train {recipe.name}`.\n"
     )
     yield "## Trained on\n"
     yield "| data | licence |\n|---|---|"
@@ -67,19 +67,23 @@ def _lines(
     )
     yield "## On rows that were not trained on\n"
     yield (
-        "The development rows of the same sources, and one in eight of those written here. Thresholds and "
-        "exits were chosen on these very rows, so the figures are optimistic, and other sources would show "
-        "less: leave a source out (`leave_out` of the recipe) to see it.\n"
+        "One half of the development rows of the same sources, and of one in eight of those written here; "
+        "thresholds and exits were chosen with the other half. Other sources would show less: leave a source "
+        "out (`leave_out` of the recipe) to see it.\n"
     )
     yield from _table("head", ((head, *seen[head]) for head in HEADS))
     for title, part in (("source", lambda r: r.source), ("language", lambda r: r.lang)):
         yield f"\n### By {title}\n"
         yield from _table(title, _slices(seen, part))
     yield "\n## Thresholds and exits\n"
-    yield "| head | threshold (logit) | spread | leaves below | leaves above |\n|---|--:|--:|--:|--:|"
+    yield (
+        "| head | threshold (logit) | spread | leaves the cheap model below | above | the first layers below "
+        "| above |\n|---|--:|--:|--:|--:|--:|--:|"
+    )
     for head in HEADS:
-        scale, bounds = card.scales[head], card.exits[head]
-        cells = (scale.threshold, scale.spread, bounds.low, bounds.high)
+        scale = card.scales[head]
+        first, second = (exits.get(head, Exit()) for exits in (card.exits, card.early))
+        cells = (scale.threshold, scale.spread, first.low, first.high, second.low, second.high)
         yield f"| {head} | {' | '.join('–' if c is None else f'{c:.2f}' for c in cells)} |"
     yield from _cascade(card, judged, rows)
     yield "\n## Worst mistakes among them\n"
@@ -95,7 +99,7 @@ def _observed(card: Card, judged: Judged, rows: Sequence[Row], head: str) -> tup
     at = HEADS.index(head)
     known = [number for number, row in enumerate(rows) if row.targets[at] is not None]
     labels = np.array([(rows[number].targets[at] or 0) >= 0.5 for number in known], bool)
-    logits = judged.loudest(head, card.exits)[known]
+    logits = judged.loudest(head, _exits(card))[known]
     scores = np.array([scored(float(logit), card.scales[head]) for logit in logits])
     fired = scores >= 0.5
     return Observed(labels, scores, fired, fired), [rows[number] for number in known]
@@ -147,12 +151,15 @@ def _only(seen: Observed, mine: NDArray[np.bool_]) -> Observed:
 
 
 def _cascade(card: Card, judged: Judged, rows: Sequence[Row]) -> Iterator[str]:
-    exits = dict(card.exits)
-    left = judged.left(exits)
+    exits = _exits(card)
     harmless = np.array([not row.positive for row in rows])[judged.owner]
+    shares = [
+        f"{judged.left(exits, step)[part].mean():.1%}" for step in STEPS for part in (harmless, ~harmless)
+    ]
     yield (
-        f"\nBefore the encoder leave {left[harmless].mean():.1%} of the windows of harmless rows and "
-        f"{left[~harmless].mean():.1%} of the others. What that costs:\n"
+        f"\nThe encoder is not asked about {shares[0]} of the windows of harmless rows and {shares[1]} of "
+        f"the others, no more than its first layers about {shares[2]} and {shares[3]} (with the former). "
+        "What that costs:\n"
     )
     yield "| head | area, encoder alone | area, cascade |\n|---|--:|--:|"
     for head in HEADS:
@@ -161,9 +168,13 @@ def _cascade(card: Card, judged: Judged, rows: Sequence[Row]) -> Iterator[str]:
         labels = np.array([(row.targets[at] or 0) >= 0.5 for row in rows])[known]
         areas = [
             auc(Observed(labels, judged.loudest(head, bounds)[known].astype(float), labels, labels))
-            for bounds in (None, exits)
+            for bounds in (NEVER, exits)
         ]
         yield f"| {head} | {' | '.join('–' if a.value is None else f'{a.value:.4f}' for a in areas)} |"
+
+
+def _exits(card: Card) -> Exits:
+    return dict(zip(STEPS, (card.exits, card.early), strict=True))
 
 
 # ---- mistakes

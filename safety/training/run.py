@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from safety.detectors.model import HARM
 from safety.errors import ConfigError
-from safety.models.card import CARD, CHEAP, ENCODER, TOKENIZER, Card, Exit, Scale, read_card
+from safety.models.card import CARD, CHEAP, LOWER, TOKENIZER, UPPER, Card, Exit, Scale, read_card
 from safety.models.cheap import Cheap, Floats
 from safety.models.encoder import Encoder
 from safety.models.heads import HEADS
@@ -30,7 +30,7 @@ from safety.training.calibrate import LADDER, MARGINS, Flags, area_under, exit_o
 from safety.training.distil import distil
 from safety.training.export import export
 from safety.training.fit import Fit, Say, encode, logits_of
-from safety.training.judging import Judged, judge
+from safety.training.judging import NEVER, STEPS, Exits, Judged, judge
 from safety.training.network import Network
 from safety.training.recipe import Alarms, Recipe
 from safety.training.report import write_report
@@ -53,23 +53,25 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """``own``: written here. ``dev`` is not trained on: a part of both."""
+    """``own``: written here. Of both, parts are not trained on: ``tune`` is what thresholds and exits are
+    chosen with, ``test`` is for the card's figures alone."""
 
     train: Sequence[Row]
     own: Sequence[Row]
-    dev: Sequence[Row]
+    tune: Sequence[Row]
+    test: Sequence[Row]
 
 
 def train(job: Training) -> Card:
     """Run what is not done yet. Raises ``ConfigError`` for data or a base that cannot be used."""
     base = base_folder(job.base)
     job.out.mkdir(parents=True, exist_ok=True)
-    _claim(job)
+    rows = _rows(job)
+    _claim(job, rows)
     card = _finished(job.out)
     if card is not None:
         job.say("nothing to do: all files are there")
         return card
-    rows = _rows(job)
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -79,15 +81,20 @@ def train(job: Training) -> Card:
     return _calibrated(job, tokenizer, rows)
 
 
-def _claim(job: Training) -> None:
-    """Mark the folder as this recipe's: the steps of two recipes make no model together."""
-    mark, mine = job.out / RECIPE, json.dumps(asdict(job.recipe), indent=1) + "\n"
+def _claim(job: Training, rows: Rows) -> None:
+    """Mark the folder as this recipe's and these rows': the steps of two make no model together."""
+    texts = "\n".join(row.text for row in (*rows.train, *rows.own, *rows.tune, *rows.test))
+    mine = {
+        "recipe": asdict(job.recipe),
+        "rows": sha256(texts.encode("utf-8", "surrogatepass")).hexdigest(),
+    }
+    mark, text = job.out / RECIPE, json.dumps(mine, indent=1) + "\n"
     if not mark.is_file():
-        mark.write_text(mine, encoding="utf-8")
-    elif mark.read_text(encoding="utf-8") != mine:
+        mark.write_text(text, encoding="utf-8")
+    elif mark.read_text(encoding="utf-8") != text:
         raise ConfigError(
-            f"{job.out}: begun with another recipe ({RECIPE}): name another folder, or delete {RECIPE} "
-            "and the files of all steps that are to be done again"
+            f"{job.out}: begun with another recipe or other rows ({RECIPE}): name another folder, or delete "
+            f"{RECIPE} and the files of all steps that are to be done again"
         )
 
 
@@ -109,28 +116,34 @@ def _draft(path: Path) -> Iterator[Path]:
 
 
 def _rows(job: Training) -> Rows:
-    own, held = _split(written_rows())
-    if job.data is None:
-        return Rows((), own, held)
-    data = job.data
-    train_rows = [row for family in FAMILIES for row in read_rows(data, family, "train")]
-    dev = [row for family in FAMILIES for row in read_rows(data, family, "dev")]
-    return Rows(train_rows, own, (*dev, *held))
+    own, held = _split(written_rows(), "held out", 1 / 8)
+    train_rows, dev = (_read(job.data, split) for split in ("train", "dev"))
+    return Rows(train_rows, own, *_split((*dev, *held), "test", 1 / 2))
 
 
-def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """One row in eight is held out, told by its text, so that every run holds out the same."""
-    held = [sha256(row.text.encode("utf-8", "surrogatepass")).digest()[0] % 8 == 0 for row in rows]
+def _read(data: Path | None, split: str) -> list[Row]:
+    return [] if data is None else [row for family in FAMILIES for row in read_rows(data, family, split)]
+
+
+def _split(rows: Sequence[Row], purpose: str, share: float) -> tuple[list[Row], list[Row]]:
+    """About ``share`` of the rows apart (second), told by their texts, so that every run takes the same."""
+    apart = [
+        int.from_bytes(sha256(f"{purpose}/{row.text}".encode("utf-8", "surrogatepass")).digest()[:4])
+        < share * 2**32
+        for row in rows
+    ]
     return (
-        [row for row, out in zip(rows, held, strict=True) if not out],
-        [row for row, out in zip(rows, held, strict=True) if out],
+        [row for row, out in zip(rows, apart, strict=True) if not out],
+        [row for row, out in zip(rows, apart, strict=True) if out],
     )
 
 
 def _fitted(job: Training, base: Path, tokenizer: Tokenizer, rows: Rows) -> Network:
     recipe = job.recipe
     torch.manual_seed(recipe.fit.seed)
-    network = Network(base, layers=recipe.layers, frozen=recipe.frozen, dropout=recipe.dropout)
+    network = Network(
+        base, layers=recipe.layers, early=recipe.early, frozen=recipe.frozen, dropout=recipe.dropout
+    )
     fit = Fit(
         network,
         tokenizer,
@@ -146,11 +159,14 @@ def _fitted(job: Training, base: Path, tokenizer: Tokenizer, rows: Rows) -> Netw
 
 def _exported(job: Training, base: Path, network: Network) -> None:
     shutil.copyfile(base / "tokenizer.json", job.out / TOKENIZER)
-    if not (job.out / ENCODER).is_file():
-        job.say("exporting")
-        state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
-        with _draft(job.out / ENCODER) as draft:
-            export(state, draft, heads=network.encoder.config.num_attention_heads)
+    lower, upper = job.out / LOWER, job.out / UPPER
+    if lower.is_file() and upper.is_file():
+        return
+    job.say("exporting")
+    state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    with _draft(lower) as first, _draft(upper) as second:
+        heads = network.encoder.config.num_attention_heads
+        export(state, first, second, heads=heads, early=job.recipe.early)
 
 
 def _distilled(job: Training, tokenizer: Tokenizer, network: Network, rows: Rows) -> None:
@@ -175,15 +191,17 @@ def _distilled(job: Training, tokenizer: Tokenizer, network: Network, rows: Rows
 def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
     recipe = job.recipe
     card = Card(recipe.name, recipe.version, HEADS, recipe.fit.window - 2, recipe.overlap)
-    encoder = Encoder((job.out / ENCODER).read_bytes(), ENCODER)
+    encoder = Encoder((job.out / LOWER).read_bytes(), (job.out / UPPER).read_bytes(), LOWER)
     cheap = Cheap.from_bytes((job.out / CHEAP).read_bytes(), CHEAP)
-    job.say(f"judging {len(rows.dev)} rows that were not trained on")
-    judged = judge(rows.dev, tokenizer, cheap, encoder, card)
-    scales = {head: _scale(judged.loudest(head), rows.dev, head, recipe) for head in HEADS}
-    exits = {head: _exit(judged, rows.dev, head, scales[head].threshold, recipe) for head in HEADS}
-    files = {name: _digest(job.out / name) for name in (ENCODER, TOKENIZER, CHEAP)}
-    card = replace(card, scales=scales, exits=exits, files=files)
-    write_report(job.out, card, recipe, judged, rows.dev)
+    job.say(
+        f"judging {len(rows.tune)} rows to choose thresholds and exits, and {len(rows.test)} for the card"
+    )
+    tuned, tested = (judge(part, tokenizer, cheap, encoder, card) for part in (rows.tune, rows.test))
+    scales = {head: _scale(tuned.loudest(head), rows.tune, head, recipe) for head in HEADS}
+    exits = _exits(tuned, rows.tune, scales, recipe)
+    files = {name: _digest(job.out / name) for name in (LOWER, UPPER, TOKENIZER, CHEAP)}
+    card = replace(card, scales=scales, exits=exits["cheap"], early=exits["early"], files=files)
+    write_report(job.out, card, recipe, tested, rows.test)
     with _draft(job.out / CARD) as draft:  # last: with it the training is finished
         draft.write_text(card.to_json(), encoding="utf-8")
     return card
@@ -201,33 +219,59 @@ def _scale(logits: Floats, rows: Sequence[Row], head: str, recipe: Recipe) -> Sc
     return scale_of(mine, positive, threshold)
 
 
-def _exit(judged: Judged, rows: Sequence[Row], head: str, threshold: float, recipe: Recipe) -> Exit:
+def _exits(judged: Judged, rows: Sequence[Row], scales: Mapping[str, Scale], recipe: Recipe) -> Exits:
+    """The exits of each step, the last one first: what it may cost a head is for all steps together."""
+    found: dict[str, Mapping[str, Exit]] = {step: {} for step in STEPS}
+    for step in reversed(STEPS):
+        found[step] = {
+            head: _exit(judged, rows, head, step, found, scales[head].threshold, recipe) for head in HEADS
+        }
+    return found
+
+
+def _exit(
+    judged: Judged, rows: Sequence[Row], head: str, step: str, others: Exits, threshold: float, recipe: Recipe
+) -> Exit:
     """The widest exit whose cost stays within what the recipe allows: first for the harmless, then, if that
     costs no more, for what is plainly not."""
+    at = STEPS.index(step)
+    share = (len(STEPS) - at) / len(STEPS)  # of the costs: later steps were given theirs
+
+    def affordable(bounds: Exit) -> bool:
+        exits = {**others, step: {head: bounds}}
+        return _affordable(judged, rows, head, exits, threshold, recipe, share)
+
     found = Exit()
-    strictest = exit_of(*judged.windows_of(head), threshold, lost=0.0)
+    mine, dear = judged.windows_of(head)[at], judged.windows_of(head)[-1]
+    strictest = exit_of(mine, dear, threshold, lost=0.0)
     if strictest.low is None:
         return found
     tried = [Exit(strictest.low - margin) for margin in MARGINS]
-    tried += [replace(exit_of(*judged.windows_of(head), threshold, lost=lost), high=None) for lost in LADDER]
+    tried += [replace(exit_of(mine, dear, threshold, lost=lost), high=None) for lost in LADDER]
     for bounds in tried:
-        if not _affordable(judged, rows, head, bounds, threshold, recipe):
+        if not affordable(bounds):
             break
         found = bounds
     if head in HARM:
         return found  # how severe it is only the encoder says
     both = replace(strictest, low=found.low)
-    return both if _affordable(judged, rows, head, both, threshold, recipe) else found
+    return both if affordable(both) else found
 
 
 def _affordable(
-    judged: Judged, rows: Sequence[Row], head: str, bounds: Exit, threshold: float, recipe: Recipe
+    judged: Judged,
+    rows: Sequence[Row],
+    head: str,
+    exits: Exits,
+    threshold: float,
+    recipe: Recipe,
+    share: float,
 ) -> bool:
     known, positive = _labelled(rows, head)
-    alone, left = (judged.loudest(head, exits)[known] for exits in (None, {head: bounds}))
+    alone, left = (judged.loudest(head, bounds)[known] for bounds in (NEVER, exits))
     area = area_under(alone, positive) - area_under(left, positive)
     recall = (alone[positive] > threshold).mean() - (left[positive] > threshold).mean()
-    return bool(area <= recipe.area_cost and recall <= recipe.recall_cost)
+    return bool(area <= share * recipe.area_cost and recall <= share * recipe.recall_cost)
 
 
 def _labelled(rows: Sequence[Row], head: str) -> tuple[Flags, Flags]:

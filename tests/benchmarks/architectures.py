@@ -37,7 +37,7 @@ from safety.detectors.normalise import Reader  # noqa: E402
 from safety.detectors.prompt_shield import PromptShield  # noqa: E402
 from safety.errors import ConfigError  # noqa: E402
 from safety.guard import Guard  # noqa: E402
-from safety.models.card import CHEAP, ENCODER, TOKENIZER, WEIGHTS, Card, read_card, read_file  # noqa: E402
+from safety.models.card import CHEAP, LOWER, TOKENIZER, UPPER, WEIGHTS, Card, read_card, read_file  # noqa: E402
 from safety.models.cascade import Cascade  # noqa: E402
 from safety.models.cheap import Cheap  # noqa: E402
 from safety.models.encoder import Encoder, Window  # noqa: E402
@@ -75,6 +75,7 @@ class Sample:
     seconds: float
     size: int
     windows: int = 0
+    begun: int = 0
     encoded: int = 0
 
     @property
@@ -95,11 +96,10 @@ class Candidate:
     def cost(self) -> float:
         return median(sample.cost for sample in self.samples)
 
-    @property
-    def left(self) -> float | None:
-        """The share of windows that left before the encoder."""
+    def left(self, step: str) -> float | None:
+        """The share of windows that were not ``begun``, or not ``encoded`` to the end."""
         seen = sum(sample.windows for sample in self.samples)
-        return 1 - sum(sample.encoded for sample in self.samples) / seen if seen else None
+        return 1 - sum(getattr(sample, step) for sample in self.samples) / seen if seen else None
 
 
 class Markdown(Table):
@@ -140,12 +140,20 @@ def architectures(rounds: int, folder: Path, model: Path = WEIGHTS / "guard") ->
 
 def _table(candidates: Sequence[Candidate], rounds: int, notes: Sequence[str]) -> Table:
     costs = {one.name: one.cost for one in candidates}
-    columns = ("candidate", "ms per KB", f"of {BASE}", f"of {XSMALL}", "left before the encoder")
+    columns = (
+        "candidate",
+        "ms per KB",
+        f"of {BASE}",
+        f"of {XSMALL}",
+        "left before the encoder",
+        "after its first layers",
+    )
     table = Markdown(f"Architectures, CPU ms per 1 KB, one core, median of {rounds}", columns, notes=notes)
     for one in candidates:
         ratios = (f"{one.cost / costs[size]:.3f} x" if size in costs else None for size in SIZES)
-        left = None if one.left is None else f"{one.left:.0%}"
-        table.rows.append([one.name, round(one.cost, 2), *ratios, left])
+        left = (one.left(step) for step in ("begun", "encoded"))
+        shares = (None if share is None else f"{share:.0%}" for share in left)
+        table.rows.append([one.name, round(one.cost, 2), *ratios, *shares])
     return table
 
 
@@ -236,6 +244,7 @@ class Parts:
     cheap: Cheap
     encoder: Encoder
     seen: set[object] = field(default_factory=set)
+    begun: set[object] = field(default_factory=set)
     encoded: set[object] = field(default_factory=set)
 
     @classmethod
@@ -243,7 +252,8 @@ class Parts:
         card = read_card(folder)
         pieces = Pieces(Tokenizer.from_str(read_file(folder, TOKENIZER, card).decode()))
         cheap = Cheap.from_bytes(read_file(folder, CHEAP, card), str(folder / CHEAP))
-        return cls(card, pieces, cheap, Encoder(read_file(folder, ENCODER, card), str(folder), threads=1))
+        graphs = [read_file(folder, name, card) for name in (LOWER, UPPER)]
+        return cls(card, pieces, cheap, Encoder(*graphs, str(folder), threads=1))
 
     def said(self, length: int) -> str:
         """How it reads a prompt of ``length`` tokens."""
@@ -255,14 +265,14 @@ class Parts:
 
     def fresh(self, exits: bool = True) -> Cascade:
         """A cascade that remembers nothing. Without ``exits`` no window leaves early."""
-        card = self.card if exits else replace(self.card, exits={})
+        card = self.card if exits else replace(self.card, exits={}, early={})
         return Cascade(card, self.pieces, _Cheap(self), _Encoder(self))  # type: ignore[arg-type]
 
     def timed(self, size: int, call: Callable[[], object]) -> Sample:
-        self.seen, self.encoded = set(), set()
+        self.seen, self.begun, self.encoded = set(), set(), set()
         before = time.process_time()
         call()
-        return Sample(time.process_time() - before, size, len(self.seen), len(self.encoded))
+        return Sample(time.process_time() - before, size, len(self.seen), len(self.begun), len(self.encoded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +288,13 @@ class _Cheap:
 class _Encoder:
     parts: Parts
 
-    def logits(self, asked: Sequence[Window]) -> list[Any]:
-        self.parts.encoded.update(window.key for window in asked)
-        return self.parts.encoder.logits(asked)
+    def begin(self, asked: Sequence[Window]) -> list[Any]:
+        self.parts.begun.update(window.key for window in asked)
+        return self.parts.encoder.begin(asked)
+
+    def finish(self, begun: Sequence[Any]) -> list[Any]:
+        self.parts.encoded.update(one.window.key for one in begun)
+        return self.parts.encoder.finish(begun)
 
 
 def shipped(parts: Parts) -> list[Candidate]:
@@ -355,6 +369,7 @@ def _sum(samples: Iterator[Sample]) -> Sample:
         sum(one.seconds for one in found),
         sum(one.size for one in found),
         sum(one.windows for one in found),
+        sum(one.begun for one in found),
         sum(one.encoded for one in found),
     )
 

@@ -16,8 +16,9 @@ from safety.errors import ConfigError
 from safety.models.card import (
     CARD,
     CHEAP,
-    ENCODER,
+    LOWER,
     TOKENIZER,
+    UPPER,
     Card,
     Exit,
     Scale,
@@ -46,6 +47,7 @@ CARDS = st.builds(
     overlap=st.integers(0, 19),
     scales=by_head(SCALES),
     exits=by_head(EXITS),
+    early=by_head(EXITS),
     files=st.dictionaries(st.text(), st.text()),
 )
 
@@ -97,7 +99,7 @@ def test_sure_is_beyond_a_bound_and_not_on_it(low: float, high: float, logit: fl
 # ---- damage
 
 
-@pytest.mark.parametrize("name", [ENCODER, TOKENIZER, CHEAP, CARD])
+@pytest.mark.parametrize("name", [LOWER, UPPER, TOKENIZER, CHEAP, CARD])
 def test_an_absent_file_is_named(tmp_path: Path, name: str) -> None:
     path = folder(tmp_path) / name
     path.unlink()
@@ -106,7 +108,7 @@ def test_an_absent_file_is_named(tmp_path: Path, name: str) -> None:
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [ENCODER, TOKENIZER, CHEAP])
+@pytest.mark.parametrize("name", [LOWER, UPPER, TOKENIZER, CHEAP])
 @pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b" ", lambda _: b""])
 def test_a_changed_file_is_named(tmp_path: Path, name: str, change: Any) -> None:
     path = folder(tmp_path) / name
@@ -134,7 +136,7 @@ def test_what_is_no_card_is_named(tmp_path: Path, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], 5, "hate", {"hate": 7}, {"hate": {"loud": 1}}])
-@pytest.mark.parametrize("part", ["heads", "scales", "exits", "window"])
+@pytest.mark.parametrize("part", ["heads", "scales", "exits", "early", "window"])
 def test_a_part_of_another_kind_is_refused(tmp_path: Path, made: Path, part: str, value: Any) -> None:
     card = {**json.loads(read_card(made).to_json()), part: value}  # the overlap is 5: no window is that short
     (tmp_path / CARD).write_text(json.dumps(card))
@@ -143,7 +145,7 @@ def test_a_part_of_another_kind_is_refused(tmp_path: Path, made: Path, part: str
 
 
 @pytest.mark.parametrize(
-    "part", [name for name in Card.__slots__ if name not in ("scales", "exits", "files")]
+    "part", [name for name in Card.__slots__ if name not in ("scales", "exits", "early", "files")]
 )
 def test_a_missing_part_is_refused(tmp_path: Path, made: Path, part: str) -> None:
     card = json.loads(read_card(made).to_json())

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped_like import WORDS, cheap, folder, tokenizer
+from shipped_like import WORDS, cheap, folder, graphs, tokenizer
 
 from safety.detectors.model import HARM, Opinion, Passage, Role
 from safety.errors import ConfigError
 from safety.models import cascade as room
-from safety.models.card import CARD, ENCODER, TOKENIZER, Exit, read_card
+from safety.models.card import CARD, TOKENIZER, Exit, read_card
 from safety.models.cascade import Cascade
 from safety.models.cheap import Floats
-from safety.models.encoder import Encoder, Window
+from safety.models.encoder import Begun, Encoder, Window
 from safety.models.heads import HEADS, spoken
 from safety.models.pieces import Pieces
 
@@ -43,23 +43,43 @@ STRANGE = [
 WANTED = st.none() | st.sets(st.sampled_from(HEADS))
 
 
-class Counting:
-    """An encoder that counts the windows it is asked about."""
+class Table:
+    """An encoder whose first layers say ``early`` of everything, and the others what ``row`` gives."""
 
-    def __init__(self, inner: Encoder | Spotter) -> None:
+    early = np.full(len(HEADS), 0.5, np.float32)
+
+    def begin(self, windows: Sequence[Window]) -> list[Begun]:
+        return [Begun(window, np.zeros((1, 1), np.float32), self.early) for window in windows]
+
+    def finish(self, begun: Sequence[Begun]) -> list[Floats]:
+        return [self.row(one.window) for one in begun]
+
+    def row(self, window: Window) -> Floats:
+        raise NotImplementedError
+
+
+class Counting:
+    """An encoder that counts the windows it is ``asked`` about, and those of them that are ``finished``."""
+
+    def __init__(self, inner: Encoder | Table) -> None:
         self.inner = inner
         self.asked: list[Window] = []
+        self.finished: list[Window] = []
 
-    def logits(self, windows: Sequence[Window]) -> list[Floats]:
+    def begin(self, windows: Sequence[Window]) -> list[Begun]:
         self.asked += windows
-        return self.inner.logits(windows)
+        return self.inner.begin(windows)
+
+    def finish(self, begun: Sequence[Begun]) -> list[Floats]:
+        self.finished += [one.window for one in begun]
+        return self.inner.finish(begun)
 
 
-class Spotter:
-    """An encoder that says 9 where *evil* is in the window, -9 elsewhere."""
+class Spotter(Table):
+    """It says 9 where *evil* is in the window, -9 elsewhere."""
 
-    def logits(self, windows: Sequence[Window]) -> list[Floats]:
-        return [np.full(10, 9 if WORDS.index("evil") in window.ids else -9, np.float32) for window in windows]
+    def row(self, window: Window) -> Floats:
+        return np.full(10, 9 if WORDS.index("evil") in window.ids else -9, np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +89,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def encoder(made: Path) -> Encoder:
-    return Encoder((made / ENCODER).read_bytes(), ENCODER, threads=1)
+    return Encoder(*graphs(made), "encoder.onnx", threads=1)
 
 
-def cascade(made: Path, encoder: Encoder | Spotter, exits: dict[str, Exit]) -> tuple[Cascade, Counting]:
+def cascade(
+    made: Path, encoder: Encoder | Table, exits: dict[str, Exit], early: dict[str, Exit] | None = None
+) -> tuple[Cascade, Counting]:
     counting = Counting(encoder)
-    card = replace(read_card(made), exits=exits)
+    card = replace(read_card(made), exits=exits, early=early or {})
     return Cascade(card, Pieces(tokenizer()), cheap(), counting), counting
 
 
@@ -84,8 +106,9 @@ def test_a_score_depends_on_the_text_alone(
     made: Path, encoder: Encoder, passages: list[Passage], data: st.DataObject
 ) -> None:
     exits = {head: data.draw(st.sampled_from([Exit(), Exit(low=-8), Exit(high=8)])) for head in HEADS}
-    alone = [cascade(made, encoder, exits)[0].score([passage])[0] for passage in passages]
-    shared, _ = cascade(made, encoder, exits)
+    early = {head: data.draw(st.sampled_from([Exit(), Exit(low=0.0), Exit(high=0.2)])) for head in HEADS}
+    alone = [cascade(made, encoder, exits, early)[0].score([passage])[0] for passage in passages]
+    shared, _ = cascade(made, encoder, exits, early)
     for before in data.draw(st.lists(st.lists(st.sampled_from(passages) | PASSAGES, max_size=3), max_size=3)):
         shared.score(before, data.draw(WANTED))
     wanted = data.draw(WANTED)
@@ -99,9 +122,11 @@ def test_a_score_depends_on_the_text_alone(
 def test_many_threads_get_what_one_gets(
     made: Path, encoder: Encoder, calls: list[tuple[Passage, set[str] | None]]
 ) -> None:
-    exits = {head: Exit(low=-8) for head in HEADS[::2]}
-    alone = [cascade(made, encoder, exits)[0].score([passage], wanted) for passage, wanted in calls]
-    shared, _ = cascade(made, encoder, exits)
+    exits, early = (
+        {head: Exit(low=low) for head in heads} for low, heads in ((-8, HEADS[::2]), (0, HEADS[::3]))
+    )
+    alone = [cascade(made, encoder, exits, early)[0].score([passage], wanted) for passage, wanted in calls]
+    shared, _ = cascade(made, encoder, exits, early)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda call: shared.score([call[0]], call[1]), calls)) == alone
 
@@ -163,6 +188,43 @@ def test_one_doubt_is_enough_and_one_pass_answers_all(made: Path, encoder: Encod
     assert asked(made, encoder, exits, *calls) == [0, 1, 1, 1, 2]
 
 
+def test_the_first_layers_may_be_enough(made: Path) -> None:
+    """They say 0.5 of every head."""
+    early = {head: Exit(low=1.0) for head in HEADS}
+    model, counting = cascade(made, Spotter(), {}, early)
+    opinions = model.score([Passage("evil", Role.SAID)])[0]
+    assert {one.by for one in opinions.values()} == {"early layers"}
+    assert (len(counting.asked), counting.finished) == (1, [])
+
+
+def test_one_head_in_doubt_after_the_first_layers_is_enough_to_go_on(made: Path) -> None:
+    early = {head: Exit(high=0.2) for head in HEADS if head != "hate"}
+    model, counting = cascade(made, Spotter(), {"sexual": Exit(low=-8)}, early)
+    for wanted, asked, finished in (({"sexual"}, 0, 0), ({"violence"}, 1, 0), ({"hate"}, 2, 1), (None, 2, 1)):
+        opinions = model.score([Passage("egg", Role.SAID)], wanted)[0]
+        assert (len(counting.asked), len(counting.finished)) == (asked, finished)
+    assert {head: one.by for head, one in opinions.items()} == {
+        **dict.fromkeys(spoken(Role.SAID), "early layers"),
+        "sexual": "cheap",
+        "hate": "encoder",
+    }
+
+
+def test_a_long_text_is_judged_some_windows_at_a_time(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BEGUN", 2)
+    sizes: list[int] = []
+
+    class Few(Spotter):
+        def begin(self, windows: Sequence[Window]) -> list[Begun]:
+            sizes.append(len(windows))
+            return super().begin(windows)
+
+    text = " ".join(KNOWN[at % len(KNOWN)] for at in range(77)) + " evil"
+    model, counting = cascade(made, Few(), {})
+    assert model.score([Passage(text, Role.SAID)])[0]["hate"].score > 0.9
+    assert sum(sizes) == len(counting.finished) > 2 >= max(sizes)
+
+
 def test_equal_passages_are_asked_about_once_in_each_role(made: Path, encoder: Encoder) -> None:
     model, counting = cascade(made, encoder, {})
     said, read = Passage("egg", Role.SAID), Passage("egg", Role.READ)
@@ -194,11 +256,9 @@ def test_the_bounds_of_an_exit_decide(
 
 
 def test_an_encoder_that_fails_is_an_error_and_forgotten(made: Path, encoder: Encoder) -> None:
-    class Failing:
-        def logits(self, windows: Sequence[Window]) -> list[Floats]:
-            if windows:
-                raise RuntimeError("out of memory")
-            return []
+    class Failing(Table):
+        def row(self, window: Window) -> Floats:
+            raise RuntimeError("out of memory")
 
     model, _ = cascade(made, Failing(), {**SURE, "hate": Exit()})
     for _ in range(2):
@@ -225,16 +285,16 @@ def test_the_quick_model_never_asks(made: Path, encoder: Encoder) -> None:
 # ---- severities
 
 
-class Says:
-    """An encoder with fixed logits."""
+class Says(Table):
+    """It has fixed logits."""
 
     def __init__(self, hate: float, severity: float) -> None:
         row = np.full(len(HEADS) + len(HARM), -5, np.float32)
         row[HEADS.index("hate")], row[len(HEADS)] = hate, severity
-        self.row = row
+        self.said = row
 
-    def logits(self, windows: Sequence[Window]) -> list[Floats]:
-        return [self.row for _ in windows]
+    def row(self, window: Window) -> Floats:
+        return self.said
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,19 @@ import math
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped_like import ATTENTION, LAYERS, OUTPUTS, WORDS, state
+from shipped_like import ATTENTION, EARLY, LAYERS, OUTPUTS, WORDS, graphs, state
 
 from safety.detectors.model import Role
 from safety.errors import ConfigError
 from safety.models.encoder import BUDGETS, CLS, SEP, Encoder, Window
-from safety.training.export import BITS, EPSILON, OPSET, export
+from safety.models.heads import HEADS
+from safety.training.export import BITS, EPSILON, OPSET
 
 STATE = state()
 # Float32 and float64 may round an activation to neighbouring steps of the 255; it moves a logit by this much.
@@ -31,11 +31,23 @@ class Plain:
     """The network of ``training.network``, without a library for networks. Weights as they are."""
 
     def logits(self, ids: list[int], role: Role) -> np.ndarray:
+        return self.dense(self.pooled(self.states(ids, role, LAYERS)), "heads")
+
+    def early(self, ids: list[int], role: Role) -> np.ndarray:
+        inner = self.dense(self.pooled(self.states(ids, role, EARLY)), "early.0")
+        return self.dense(gelu(inner), "early.2")
+
+    def states(self, ids: list[int], role: Role, layers: int) -> np.ndarray:
         states = self.embedded([CLS, *ids, SEP], role)
-        for number in range(LAYERS):
+        for number in range(layers):
             states = self.layer(states, f"encoder.encoder.layer.{number}.")
-        pooled = np.concatenate((states.mean(0), states.max(0)))
-        return pooled @ self.weight("heads.weight").T + self.weight("heads.bias")
+        return states
+
+    def pooled(self, states: np.ndarray) -> np.ndarray:
+        return np.concatenate((states.mean(0), states.max(0)))
+
+    def dense(self, values: np.ndarray, name: str) -> np.ndarray:
+        return values @ self.weight(f"{name}.weight").T + self.weight(f"{name}.bias")
 
     def embedded(self, ids: list[int], role: Role) -> np.ndarray:
         own = "encoder.embeddings."
@@ -54,8 +66,9 @@ class Plain:
         joined = self.linear(seen, f"{own}attention.output.dense") + states
         states = self.normalised(joined, f"{own}attention.output.LayerNorm")
         inner = self.linear(states, f"{own}intermediate.dense")
-        active = inner * (1 + np.vectorize(math.erf)(inner / math.sqrt(2))) / 2
-        return self.normalised(self.linear(active, f"{own}output.dense") + states, f"{own}output.LayerNorm")
+        return self.normalised(
+            self.linear(gelu(inner), f"{own}output.dense") + states, f"{own}output.LayerNorm"
+        )
 
     def normalised(self, states: np.ndarray, name: str) -> np.ndarray:
         spread = np.sqrt(states.var(1, keepdims=True) + EPSILON)
@@ -70,6 +83,10 @@ class Plain:
 
     def linear(self, states: np.ndarray, name: str) -> np.ndarray:
         return states @ self.weight(f"{name}.weight").T + self.weight(f"{name}.bias")
+
+
+def gelu(values: np.ndarray) -> np.ndarray:
+    return values * (1 + np.vectorize(math.erf)(values / math.sqrt(2))) / 2
 
 
 class Quantised(Plain):
@@ -94,32 +111,26 @@ def in_steps(table: np.ndarray, top: int) -> np.ndarray:
     return np.rint(table / steps) * steps
 
 
-def exported(place: Path, *, quantised: bool) -> bytes:
-    path = place / "encoder.onnx"
-    export(STATE, path, heads=ATTENTION, quantised=quantised)
-    return path.read_bytes()
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """The graphs as they ship."""
+    return graphs(tmp_path_factory.mktemp("quantised"))
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The graph as it ships."""
-    return exported(tmp_path_factory.mktemp("quantised"), quantised=True)
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """The graphs with weights as they are."""
+    return graphs(tmp_path_factory.mktemp("whole"), quantised=False)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The graph with weights as they are."""
-    return exported(tmp_path_factory.mktemp("whole"), quantised=False)
+def encoder(graph: tuple[bytes, bytes]) -> Encoder:
+    return Encoder(*graph, "encoder.onnx", threads=1)
 
 
 @pytest.fixture(scope="module")
-def encoder(graph: bytes) -> Encoder:
-    return Encoder(graph, "encoder.onnx", threads=1)
-
-
-@pytest.fixture(scope="module")
-def unquantised(whole: bytes) -> Encoder:
-    return Encoder(whole, "encoder.onnx", threads=1)
+def unquantised(whole: tuple[bytes, bytes]) -> Encoder:
+    return Encoder(*whole, "encoder.onnx", threads=1)
 
 
 def window(ids: list[int], role: Role) -> Window:
@@ -128,9 +139,11 @@ def window(ids: list[int], role: Role) -> Window:
 
 def off(encoder: Encoder, network: Plain, ids: list[int], role: Role) -> float:
     """How far apart the two are at most."""
-    (row,) = encoder.logits([window(ids, role)])
-    assert row.shape == (OUTPUTS,)
-    return float(np.abs(row - network.logits(ids, role)).max())
+    (begun,) = encoder.begin([window(ids, role)])
+    (row,) = encoder.finish([begun])
+    assert (begun.logits.shape, row.shape) == ((len(HEADS),), (OUTPUTS,))
+    early = np.abs(begun.logits - network.early(ids, role)).max()
+    return max(float(early), float(np.abs(row - network.logits(ids, role)).max()))
 
 
 # ---- what the graph says
@@ -177,9 +190,11 @@ def test_company_changes_nothing(encoder: Encoder, asked: list[tuple[list[int], 
     assert [row.tolist() for row in encoder.logits(windows)] == alone
 
 
-def test_padding_changes_nothing(whole: bytes, unquantised: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_padding_changes_nothing(
+    whole: tuple[bytes, bytes], unquantised: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(BUDGETS, "cpu", 4096)
-    together = Encoder(whole, "encoder.onnx", threads=1)
+    together = Encoder(*whole, "encoder.onnx", threads=1)
     windows = [window(list(range(103, 103 + length)), Role(length % 2)) for length in (8, 10, 9, 11, 0)]
     for one, row in zip(windows, together.logits(windows), strict=True):
         assert row == pytest.approx(unquantised.logits([one])[0], abs=1e-4)
@@ -218,17 +233,23 @@ def test_other_threads_go_on_while_it_runs(encoder: Encoder) -> None:
 # ---- what is refused
 
 
-def test_a_graph_with_other_inputs_is_refused(tmp_path: Path) -> None:
+def test_a_graph_with_other_inputs_is_refused(graph: tuple[bytes, bytes]) -> None:
     value = onnx.helper.make_tensor_value_info
     given, made = (value(name, onnx.TensorProto.FLOAT, [1]) for name in ("pixels", "logits"))
     node = onnx.helper.make_node("Identity", ["pixels"], ["logits"])
-    graph = onnx.helper.make_graph([node], "other", [given], [made])
+    other = onnx.helper.make_graph([node], "other", [given], [made])
     opset = onnx.helper.make_opsetid("", OPSET)
-    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    model = onnx.helper.make_model(other, opset_imports=[opset], ir_version=9).SerializeToString()
     with pytest.raises(ConfigError, match=r"a/e\.onnx: not the shipped encoder: its inputs are pixels"):
-        Encoder(model.SerializeToString(), "a/e.onnx")
+        Encoder(model, graph[1], "a/e.onnx")
+    with pytest.raises(
+        ConfigError, match=r"a/e\.onnx: not the shipped encoder: its inputs are attention_mask"
+    ):
+        Encoder(graph[0], graph[0], "a/e.onnx")
 
 
-def test_what_is_no_graph_is_refused(graph: bytes) -> None:
-    with pytest.raises(ConfigError, match="cannot load it"):
-        Encoder(graph[:-100], "encoder.onnx")
+def test_what_is_no_graph_is_refused(graph: tuple[bytes, bytes]) -> None:
+    lower, upper = graph
+    for graphs_given in ((lower[:-100], upper), (lower, upper[:-100])):
+        with pytest.raises(ConfigError, match=r"encoder\.onnx: onnxruntime .* cannot load it"):
+            Encoder(*graphs_given, "encoder.onnx")

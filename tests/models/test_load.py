@@ -52,7 +52,7 @@ def test_those_who_ask_at_once_get_one(made: Path) -> None:
     assert scorer_for(options) is first
 
 
-@pytest.mark.parametrize("change", [{"threads": 2}, {"threshold": 0.7}])
+@pytest.mark.parametrize("change", [{"threads": 2}, {"threads": 0}])
 def test_who_wants_another_gets_another(made: Path, change: Any) -> None:
     options = ModelOptions(model=made, threads=1)
     one, other = scorer_for(options), scorer_for(replace(options, **change))
@@ -106,6 +106,12 @@ def test_labels_are_for_models_from_elsewhere(made: Path) -> None:
     for name in ("shipped", made):
         with pytest.raises(ConfigError, match=f"labels: the {name} model has none to map: leave them out"):
             scorer_for(ModelOptions(model=name, labels={"A": "hate"}))
+
+
+def test_the_threshold_of_a_shipped_model_is_its_own(made: Path) -> None:
+    for name in ("shipped", made):
+        with pytest.raises(ConfigError, match=f"threshold: the {name} model has its own"):
+            scorer_for(ModelOptions(model=name, threshold=0.7))
 
 
 def test_a_provider_that_is_not_there_is_refused(made: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from safety.detectors.model import Role
 from safety.models.heads import HEADS
-from safety.training.augment import LONG, augmented
+from safety.training.augment import SHORT, augmented
 from safety.training.rows import Row
 
 
@@ -83,10 +83,30 @@ def test_misspelling_leaves_the_label_and_most_letters(seed: int) -> None:
 
 
 def test_long_texts_are_not_made_longer() -> None:
-    long = row("long " * (LONG // 5), Role.SAID, 1.0)
-    made = [one for one in augmented([*ROWS, long], random.Random(1), share=50) if len(one.text) >= LONG - 50]
+    long = row("long " * (SHORT // 5), Role.SAID, 1.0)
+    made = [
+        one for one in augmented([*ROWS, long], random.Random(1), share=50) if len(one.text) >= SHORT - 30
+    ]
     assert made
+    made = [one for one in made if one.text.count("long") > 3]
     assert {one.kind for one in made} == {"k+misspelled"}
+
+
+def test_what_is_not_known_of_a_part_is_not_known_of_the_whole() -> None:
+    """Half of the harmless rows say nothing of harm."""
+    known = replace(ROWS[2], targets=(0.0, None, 0.0, 0.0, 0.0, 0.0), severities=(0.0,) * 4, text="known")
+    bad = replace(known, targets=(0.0, None, 1.0, 0.0, 0.0, 0.0), severities=(4.0, 0.0, 0.0, 0.0), text="bad")
+    rows = [*ROWS[:2], known, bad, replace(ROWS[3], text="blind"), ROWS[4]]
+    seen = set()
+    for made in augmented(rows, random.Random(3), share=300):
+        parts = [one for one in ("known", "bad", "blind", "attack") if one in made.text]
+        if made.kind.endswith(("transcript", "beside")) and parts == ["known"]:
+            assert made.targets[2:] == (0.0,) * 4
+        elif made.kind.endswith(("transcript", "beside")) and set(parts) == {"known", "blind"}:
+            assert made.targets[2:] == (None,) * 4
+            assert made.severities == (None,) * 4
+        seen.add(tuple(parts))
+    assert {("known",), ("known", "blind")} <= seen
 
 
 def test_nothing_is_made_of_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What both steps say of labelled rows: the loudest window of a row, and which windows leave early."""
+"""What the steps say of labelled rows: the loudest window of a row, and which windows leave early."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ pytest.importorskip("onnx", reason="training needs the extra 'train'; continuous
 from shipped_like import cheap, folder, tokenizer
 
 from safety.detectors.model import HARM, Role
-from safety.models.card import ENCODER, Exit, read_card
+from safety.models.card import LOWER, UPPER, Exit, read_card
 from safety.models.encoder import Encoder
 from safety.models.heads import HEADS, spoken
-from safety.training.judging import Judged, judge
+from safety.training.judging import STEPS, Exits, Judged, judge
 from safety.training.rows import Row
 
 BOUND = st.none() | st.floats(-3, 3)
-EXITS = st.dictionaries(st.sampled_from(HEADS), st.builds(Exit, BOUND, BOUND))
+BY_HEAD = st.dictionaries(st.sampled_from(HEADS), st.builds(Exit, BOUND, BOUND))
+EXITS = st.fixed_dictionaries(dict.fromkeys(STEPS, BY_HEAD))
 
 
 @st.composite
@@ -30,52 +31,59 @@ def judged(draw: st.DrawFn) -> Judged:
     counts = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
     roles = [draw(st.sampled_from(list(Role))) for _ in counts]
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    cheap, dear = (
+    cheap, early, dear = (
         rng.normal(0, 3, (sum(counts), wide)).astype(np.float32)
-        for wide in (len(HEADS), len(HEADS) + len(HARM))
+        for wide in (len(HEADS), len(HEADS), len(HEADS) + len(HARM))
     )
     owner = np.repeat(np.arange(len(counts)), counts)
-    return Judged(cheap, dear, owner, np.repeat([int(role) for role in roles], counts))
+    return Judged(cheap, early, dear, owner, np.repeat([int(role) for role in roles], counts))
+
+
+def sure(seen: Judged, exits: Exits, head: str, window: int, steps: tuple[str, ...] = STEPS) -> float | None:
+    """What the first step that is sure says."""
+    for step in steps:
+        logit = getattr(seen, step)[window, HEADS.index(head)]
+        if exits[step].get(head, Exit()).sure(logit):
+            return float(logit)
+    return None
 
 
 @given(judged(), EXITS, st.sampled_from(HEADS))
-def test_the_loudest_window_speaks_for_its_row(seen: Judged, exits: dict[str, Exit], head: str) -> None:
-    at = HEADS.index(head)
+def test_the_loudest_window_speaks_for_its_row(seen: Judged, exits: Exits, head: str) -> None:
     alone, with_exits = [], []
     for row in range(int(seen.owner[-1]) + 1):
         mine = np.flatnonzero(seen.owner == row)
-        alone.append(max(seen.dear[n, at] for n in mine))
-        sure = exits.get(head, Exit()).sure
-        with_exits.append(
-            max(seen.cheap[n, at] if sure(seen.cheap[n, at]) else seen.dear[n, at] for n in mine)
-        )
+        dear = {n: float(seen.dear[n, HEADS.index(head)]) for n in mine}
+        alone.append(max(dear.values()))
+        early = {n: sure(seen, exits, head, n) for n in mine}
+        with_exits.append(max(dear[n] if logit is None else logit for n, logit in early.items()))
     assert seen.loudest(head).tolist() == alone
     assert seen.loudest(head, exits).tolist() == with_exits
 
 
-@given(judged(), EXITS)
-def test_a_window_leaves_when_every_head_that_speaks_is_sure(seen: Judged, exits: dict[str, Exit]) -> None:
+@given(judged(), EXITS, st.sampled_from(range(len(STEPS))))
+def test_a_window_leaves_when_every_head_that_speaks_is_sure(seen: Judged, exits: Exits, last: int) -> None:
     expected = [
         all(
-            exits.get(head, Exit()).sure(seen.cheap[n, HEADS.index(head)])
+            sure(seen, exits, head, n, STEPS[: last + 1]) is not None
             for head in spoken(Role(int(seen.roles[n])))
         )
         for n in range(len(seen.owner))
     ]
-    assert seen.left(exits).tolist() == expected
+    assert seen.left(exits, STEPS[last]).tolist() == expected
 
 
 @given(judged(), st.sampled_from(HEADS))
 def test_a_head_is_measured_on_the_windows_it_speaks_of(seen: Judged, head: str) -> None:
     mine = [n for n, role in enumerate(seen.roles) if head in spoken(Role(int(role)))]
-    quick, dear = seen.windows_of(head)
-    assert quick.tolist() == seen.cheap[mine, HEADS.index(head)].tolist()
-    assert dear.tolist() == seen.dear[mine, HEADS.index(head)].tolist()
+    for logits, step in zip(seen.windows_of(head), (*STEPS, "dear"), strict=True):
+        assert logits.tolist() == getattr(seen, step)[mine, HEADS.index(head)].tolist()
 
 
 def test_rows_are_judged_whole_by_the_files_that_ship(tmp_path: Path) -> None:
     place = folder(tmp_path, window=20, overlap=5)
-    card, encoder = read_card(place), Encoder((place / ENCODER).read_bytes(), ENCODER, threads=1)
+    graphs = [(place / name).read_bytes() for name in (LOWER, UPPER)]
+    card, encoder = read_card(place), Encoder(*graphs, LOWER, threads=1)
     texts = ["egg river", "egg " * 36 + "evil", ""]
     rows = [Row(text, role, (None,) * len(HEADS)) for text, role in zip(texts, (0, 1, 0), strict=True)]
     seen = judge(rows, tokenizer(), cheap(), encoder, card)
@@ -83,5 +91,8 @@ def test_rows_are_judged_whole_by_the_files_that_ship(tmp_path: Path) -> None:
     assert seen.roles.tolist() == [0, 1, 1, 1, 0]
     assert seen.cheap[:, 0].tolist() == [-9, -9, -9, 9, -17]  # only the last window of the long one has it
     assert seen.dear.shape == (5, len(HEADS) + len(HARM))
-    (alone,) = judge(rows[:1], tokenizer(), cheap(), encoder, card).dear
-    assert seen.dear[0].tolist() == alone.tolist()
+    alone = judge(rows[:1], tokenizer(), cheap(), encoder, card)
+    assert (seen.early[0].tolist(), seen.dear[0].tolist()) == (
+        alone.early[0].tolist(),
+        alone.dear[0].tolist(),
+    )

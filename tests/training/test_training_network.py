@@ -21,7 +21,16 @@ from safety.models.session import session  # noqa: E402
 from safety.training import distil as distilling  # noqa: E402
 from safety.training.distil import DistilOptions, distil  # noqa: E402
 from safety.training.export import export  # noqa: E402
-from safety.training.fit import Example, Fit, FitOptions, batches, encode, logits_of, loss_of  # noqa: E402
+from safety.training.fit import (  # noqa: E402
+    Example,
+    Fit,
+    FitOptions,
+    batches,
+    early_loss,
+    encode,
+    logits_of,
+    loss_of,
+)
 from safety.training.network import OUTPUTS, Network  # noqa: E402
 from safety.training.rows import Row  # noqa: E402
 
@@ -46,7 +55,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def network(base: Path, **how: float) -> Network:
     torch.manual_seed(0)
-    return Network(base, **{"layers": 2, "frozen": 0, "dropout": 0.0, **how})
+    return Network(base, **{"layers": 2, "early": 1, "frozen": 0, "dropout": 0.0, **how})
 
 
 def rows(number: int, seed: int = 0) -> list[Row]:
@@ -99,6 +108,19 @@ def test_what_nobody_annotated_teaches_nothing() -> None:
     loss_of(logits, some, FitOptions()).backward()
     assert logits.grad is not None
     assert (logits.grad != 0).nonzero().tolist() == [[0, 0], [0, 3]]
+
+
+def test_the_early_heads_learn_from_the_others_and_teach_them_nothing() -> None:
+    logits = torch.randn(2, OUTPUTS, requires_grad=True)
+    early = torch.zeros(2, len(HEADS), requires_grad=True)
+    some = [Row("a", Role.SAID, (None,) * 6), Row("b", Role.READ, (None,) * 6)]
+    early_loss(early, logits, some).backward()
+    assert logits.grad is None
+    assert early.grad is not None
+    unheard = (early.grad == 0).nonzero().tolist()
+    assert unheard == [[0, HEADS.index("indirect_attack")], [1, HEADS.index("prompt_attack")]]
+    close = logits.detach()[:, : len(HEADS)]
+    assert early_loss(close, logits, some) == 0
 
 
 def fit(base: Path, place: Path, epochs: int = 2, stop: int | None = None, dropout: float = 0.0) -> Fit:
@@ -204,8 +226,9 @@ def test_the_graph_says_what_the_network_says(
 ) -> None:
     net = network(base).eval()
     state = {name: value.detach().numpy() for name, value in net.state_dict().items()}
-    export(state, tmp_path / "e.onnx", heads=4, quantised=quantised)
-    runtime = session(tmp_path / "e.onnx", "cpu", 1)
+    paths = tmp_path / "lower.onnx", tmp_path / "upper.onnx"
+    export(state, *paths, heads=4, early=1, quantised=quantised)
+    lower, upper = (session(path, "cpu", 1) for path in paths)
     rng = np.random.default_rng(0)
     for texts, tokens in ((1, 3), (3, 17), (2, 64)):
         ids = rng.integers(0, len(WORDS), (texts, tokens))
@@ -213,8 +236,11 @@ def test_the_graph_says_what_the_network_says(
         roles = rng.integers(0, 2, (texts, 1)) * mask
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": roles}
         with torch.no_grad():
-            expected = net(*(torch.tensor(array) for array in given.values())).numpy()
-        assert np.abs(runtime.run(["logits"], given)[0] - expected).max() < tolerance
+            whole, early = (said.numpy() for said in net(*(torch.tensor(a) for a in given.values())))
+        logits, states = lower.run(["logits", "states"], given)
+        assert np.abs(logits - early).max() < tolerance
+        (logits,) = upper.run(["logits"], {"states": states, "attention_mask": mask})
+        assert np.abs(logits - whole).max() < tolerance
 
 
 # ---- distilling

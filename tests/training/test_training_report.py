@@ -45,9 +45,12 @@ def card_of(
     dear[:, HATE] = hate
     quick = np.full((len(rows), len(HEADS)), -5, np.float32)
     quick[:, HATE] = hate if cheap is None else cheap
-    judged = Judged(quick, dear, np.arange(len(rows)), np.array([int(r.role) for r in rows]))
+    judged = Judged(
+        quick, dear[:, : len(HEADS)], dear, np.arange(len(rows)), np.array([int(r.role) for r in rows])
+    )
     exits = {head: Exit(-4.0, 4.0) if head == "hate" else Exit(-4.0) for head in HEADS}
-    card = Card("tiny", "3", HEADS, 20, 5, dict.fromkeys(HEADS, Scale(0.5, 0.5)), exits, {"a.onnx": "abc"})
+    scales = dict.fromkeys(HEADS, Scale(0.5, 0.5))
+    card = Card("tiny", "3", HEADS, 20, 5, scales, exits, {"hate": Exit(-5.0)}, {"a.onnx": "abc"})
     write_report(tmp_path, card, Recipe(name="tiny"), judged, rows)
     return (tmp_path / "CARD.md").read_text("utf-8").split("\n")
 
@@ -71,8 +74,8 @@ def test_it_has_its_sections_in_order(tmp_path: Path) -> None:
     lines = card_of(tmp_path, ROWS, RIGHT)
     assert [line for line in lines if line.startswith("#")] == list(SECTIONS)
     assert "- `a.onnx` abc" in lines
-    assert "| hate | 0.50 | 0.50 | -4.00 | 4.00 |" in lines
-    assert "| sexual | 0.50 | 0.50 | -4.00 | – |" in lines
+    assert "| hate | 0.50 | 0.50 | -4.00 | 4.00 | -5.00 | – |" in lines
+    assert "| sexual | 0.50 | 0.50 | -4.00 | – | – | – |" in lines
 
 
 def test_figures_are_those_of_the_rows(tmp_path: Path) -> None:
@@ -100,7 +103,10 @@ def test_slices_too_small_to_say_anything_are_left_out(tmp_path: Path) -> None:
 def test_what_leaving_early_costs_is_said(tmp_path: Path) -> None:
     wrong = [-9.0 if n == 1 else logit for n, logit in enumerate(RIGHT)]  # one positive leaves as harmless
     lines = card_of(tmp_path, ROWS, RIGHT, cheap=wrong)
-    assert any("leave 0.0% of the windows of harmless rows and 5.0% of the others" in line for line in lines)
+    assert any(
+        "not asked about 0.0% of the windows of harmless rows and 5.0% of the others" in line
+        for line in lines
+    )
     assert "| hate | 1.0000 | 0.9500 |" in lines
 
 

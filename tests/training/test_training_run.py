@@ -19,7 +19,7 @@ from shipped_like import folder
 from safety.cli.main import main
 from safety.detectors.model import Passage, Role
 from safety.errors import ConfigError, MissingExtra
-from safety.models.card import CARD, CHEAP, ENCODER, read_card
+from safety.models.card import CARD, CHEAP, LOWER, UPPER, read_card
 from safety.models.cascade import Cascade
 from safety.models.heads import HEADS, spoken
 from safety.training.base import PACKAGE, base_folder
@@ -34,7 +34,9 @@ def times(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.timeout(400)
-def test_a_smoke_training_makes_a_model_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_smoke_training_makes_a_model_that_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     assert main(["train", "smoke", "--out", str(out)]) == 0
     assert "smoke@0" in capsys.readouterr().out
@@ -45,10 +47,10 @@ def test_a_smoke_training_makes_a_model_that_runs(tmp_path: Path, capsys: pytest
     card = (out / "CARD.md").read_text("utf-8")
     sections = ("## Trained on", "### By source", "### By language", "## Thresholds and exits", "## Files")
     assert [section for section in sections if section not in card] == []
-    assert model.card.files[ENCODER] in card
+    assert model.card.files[LOWER] in card
 
     whole = times(out)
-    assert whole.keys() >= {CHECKPOINT, ENCODER, TAUGHT, CHEAP, CARD, "CARD.md", "figures.json"}
+    assert whole.keys() >= {CHECKPOINT, LOWER, UPPER, TAUGHT, CHEAP, CARD, "CARD.md", "figures.json"}
     assert not any(name.endswith(".new") for name in whole)
     assert main(["train", "smoke", "--out", str(out)]) == 0
     assert "nothing to do" in capsys.readouterr().out
@@ -56,7 +58,7 @@ def test_a_smoke_training_makes_a_model_that_runs(tmp_path: Path, capsys: pytest
 
     (out / CARD).unlink()  # as if it had been interrupted before the last step
     assert main(["train", "smoke", "--out", str(out)]) == 0
-    steps = (CHECKPOINT, ENCODER, TAUGHT, CHEAP)
+    steps = (CHECKPOINT, LOWER, UPPER, TAUGHT, CHEAP)
     assert {name: times(out)[name] for name in steps} == {name: whole[name] for name in steps}
     assert Cascade.load(out, threads=1).card == model.card
 
@@ -64,6 +66,12 @@ def test_a_smoke_training_makes_a_model_that_runs(tmp_path: Path, capsys: pytest
     other.write_text((RECIPES / "smoke.yaml").read_text().replace("limit: 400", "limit: 401"))
     assert main(["train", str(other), "--out", str(out)]) == 2
     assert f"{out}: begun with another recipe" in capsys.readouterr().err
+
+    monkeypatch.setattr(
+        "safety.training.run.written_rows", lambda: written_rows()[1:]
+    )  # as if they had changed
+    assert main(["train", "smoke", "--out", str(out)]) == 2
+    assert f"{out}: begun with another recipe or other rows" in capsys.readouterr().err
 
     policy = tmp_path / "policy.yaml"
     policy.write_text(
@@ -129,9 +137,13 @@ def test_a_folder_of_data_that_lacks_a_family_is_named(tmp_path: Path) -> None:
 
 def test_one_in_eight_of_the_written_rows_is_held_out_and_always_the_same(tmp_path: Path) -> None:
     rows, again = (_rows(Training(Recipe(), None, tmp_path)) for _ in range(2))
-    assert (rows.own, rows.dev) == (again.own, again.dev)
-    assert Counter((*rows.own, *rows.dev)) == Counter(written_rows())
-    assert len(rows.dev) / len(rows.own) == pytest.approx(1 / 7, rel=0.2)
+    assert rows == again
+    held = [*rows.tune, *rows.test]
+    assert Counter((*rows.own, *held)) == Counter(written_rows())
+    assert len(held) / len(rows.own) == pytest.approx(1 / 7, rel=0.2)
+    assert len(rows.test) == pytest.approx(len(rows.tune), rel=0.2)
+    texts = [{row.text for row in part} for part in (rows.own, rows.tune, rows.test)]
+    assert sum(map(len, texts)) == len(set().union(*texts))
 
 
 def graded(hate: float | None, source: str) -> Row:
