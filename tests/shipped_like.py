@@ -97,7 +97,7 @@ def graphs(place: Path, *, quantised: bool = True) -> tuple[bytes, bytes]:
 
 
 def folder(place: Path, *, exits: dict[str, Exit] | None = None, window: int = 20, overlap: int = 5) -> Path:
-    """Write the files; ``exits`` by head, never by default."""
+    """Write the files; ``exits`` of the cheap model by head, never by default."""
     place.mkdir(parents=True, exist_ok=True)
     graphs(place)
     tokenizer().save(str(place / TOKENIZER))
@@ -105,6 +105,6 @@ def folder(place: Path, *, exits: dict[str, Exit] | None = None, window: int = 2
     names = (LOWER, UPPER, TOKENIZER, CHEAP)
     files = {name: sha256((place / name).read_bytes()).hexdigest() for name in names}
     scales = {head: Scale(0.1, 0.5) for head in HEADS}
-    card = Card("tiny", "7", HEADS, window, overlap, scales, exits or {}, {}, files)
+    card = Card("tiny", "7", HEADS, window, overlap, scales, {"cheap": exits or {}}, files)
     (place / CARD).write_text(card.to_json(), encoding="utf-8")
     return place

@@ -18,6 +18,7 @@ from safety.models.heads import HEADS
 WEIGHTS = Path(__file__).parent / "weights"
 LOWER, UPPER = "encoder-lower.onnx", "encoder-upper.onnx"
 TOKENIZER, CHEAP, CARD = "tokenizer.json", "cheap.npz", "card.json"
+STEPS = ("cheap", "early")  # that a text may leave after: the cheap model, and the encoder's first layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,19 @@ class Exit:
         return (self.low is not None and logit < self.low) or (self.high is not None and logit > self.high)
 
 
+Exits = Mapping[str, Mapping[str, Exit]]  # by step and head
+NEVER: Exits = {}
+
+
+def exit_at(exits: Exits, step: str, head: str) -> Exit:
+    """Where a head is left after a step; never, where nothing is said."""
+    return exits.get(step, {}).get(head, Exit())
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``window`` and ``overlap`` are tokens, special ones not counted. ``exits`` are the cheap model's,
-    ``early`` those of the encoder's first layers, by head. ``files`` has the SHA-256 of each file by name."""
+    """``window`` and ``overlap`` are tokens, special ones not counted. ``exits`` are by step and head.
+    ``files`` has the SHA-256 of each file by name."""
 
     name: str
     version: str
@@ -62,13 +72,15 @@ class Card:
     window: int
     overlap: int
     scales: Mapping[str, Scale] = field(default_factory=dict)
-    exits: Mapping[str, Exit] = field(default_factory=dict)
-    early: Mapping[str, Exit] = field(default_factory=dict)
+    exits: Exits = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if sorted(self.heads) != sorted(HEADS):  # nothing would be found for one that is missing
             raise ValueError(f"heads: {self.heads}: allowed are {', '.join(HEADS)}, each once")
+        for step in self.exits:
+            if step not in STEPS:
+                raise ValueError(f"exits: {step!r}: allowed are {', '.join(STEPS)}")
         if not 0 <= self.overlap < self.window:
             raise ValueError(f"overlap: {self.overlap}: allowed are 0 to {self.window - 1}")
 
@@ -86,9 +98,9 @@ class Card:
                 **data,
                 "heads": tuple(data["heads"]),
                 "scales": {head: Scale(**scale) for head, scale in data["scales"].items()},
-                **{
-                    step: {head: Exit(**bounds) for head, bounds in data[step].items()}
-                    for step in ("exits", "early")
+                "exits": {
+                    step: {head: Exit(**bounds) for head, bounds in heads.items()}
+                    for step, heads in data["exits"].items()
                 },
                 "files": dict(data["files"].items()),
             }

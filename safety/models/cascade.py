@@ -11,11 +11,10 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
 
 from tokenizers import Tokenizer
 
@@ -24,12 +23,14 @@ from safety.errors import ConfigError
 from safety.models.card import (
     CHEAP,
     LOWER,
+    STEPS,
     TOKENIZER,
     UPPER,
     WEIGHTS,
     Card,
     Exit,
     Scale,
+    exit_at,
     read_card,
     read_file,
     scored,
@@ -43,20 +44,28 @@ from safety.models.windows import windows
 REMEMBERED = 4096  # windows: about 1 KB each
 BEGUN = 32  # windows at a time: what their first layers leave takes up to 300 KB each
 PLACED = 0.1  # from this score on, an opinion is about its window; below, about the whole passage
-BY_CHEAP, BY_EARLY, BY_ENCODER = "cheap", "early layers", "encoder"
+BY_ENCODER = "encoder"
+BY = {"cheap": "cheap", "early": "early layers"}  # steps, as opinions name them
 Key = tuple[Role, bytes]  # of a window
-_NEVER = Exit()
 _PLAIN = Scale()
 SAFE_SEVERITY, LEAST_SEVERITY = 1, 2  # the most below the threshold, the least above it
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is known of a window: the cheap logits; the encoder's, early and in the end, if it was asked."""
+    """What is known of a window: ``logits`` (heads,) of each step so far; after the last one the encoder's
+    (heads and severities,)."""
 
-    cheap: Floats
-    early: Floats | None = None
-    dear: Floats | None = None
+    logits: tuple[Floats, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether the encoder has answered in the end."""
+        return len(self.logits) > len(STEPS)
+
+    def then(self, logits: Floats) -> Judged:
+        """With what the next step said."""
+        return Judged((*self.logits, logits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ class Cascade:
     def quick(self) -> Cascade:
         """The cheap step alone."""
         always = {head: Exit(low=math.inf) for head in self.card.heads}
-        return Cascade(replace(self.card, exits=always), self._pieces, self._cheap, self._encoder)
+        return Cascade(replace(self.card, exits={STEPS[0]: always}), self._pieces, self._cheap, self._encoder)
 
     def score(
         self, passages: Sequence[Passage], wanted: Collection[str] | None = None
@@ -147,42 +156,32 @@ class Cascade:
         found = {key: self._recall(window) for key, window in distinct.items()}
         unsure = [window for key, window in distinct.items() if self._open(found[key], window.role, wanted)]
         for first in range(0, len(unsure), BEGUN):
-            for window, judged in self._asked(unsure[first : first + BEGUN], found, wanted):
-                found[window.key] = judged
-                self._remember(window.key, judged)
+            answers = self._asked(unsure[first : first + BEGUN], found, wanted)
+            self._remember(answers)
+            found |= answers
         return found
 
     def _asked(
         self, windows: Sequence[Window], known: Mapping[Key, Judged], wanted: Collection[str] | None
-    ) -> Iterator[tuple[Window, Judged]]:
+    ) -> dict[Key, Judged]:
         """What the encoder says: its first layers of all, the others of those that are still in doubt."""
         begun = self._encoder.begin(windows)
-        early = [
-            replace(known[window.key], early=one.logits) for window, one in zip(windows, begun, strict=True)
-        ]
-        doubt = [
-            self._open(judged, window.role, wanted) for window, judged in zip(windows, early, strict=True)
-        ]
-        dear = iter(self._encoder.finish([one for one, unsure in zip(begun, doubt, strict=True) if unsure]))
-        for window, judged, unsure in zip(windows, early, doubt, strict=True):
-            yield window, replace(judged, dear=next(dear)) if unsure else judged
+        found = {one.window.key: Judged((known[one.window.key].logits[0], one.logits)) for one in begun}
+        doubt = [one for one in begun if self._open(found[one.window.key], one.window.role, wanted)]
+        for one, logits in zip(doubt, self._encoder.finish(doubt), strict=True):
+            found[one.window.key] = found[one.window.key].then(logits)
+        return found
 
     def _open(self, judged: Judged, role: Role, wanted: Collection[str] | None) -> bool:
         """Whether there is more to ask."""
-        return not all(self._sure(head, judged) for head in self._heads(role, wanted))
+        return not judged.done and any(self._sure(head, judged) is None for head in self._heads(role, wanted))
 
-    def _sure(self, head: str, judged: Judged) -> bool:
-        return judged.dear is not None or self._leaves(head, judged) is not None
-
-    def _leaves(self, head: str, judged: Judged) -> _Said | None:
+    def _sure(self, head: str, judged: Judged) -> _Said | None:
         """The word of the first step that is sure of this head; ``None`` if none is, or was not asked."""
-        at = self._places[head]
-        for by, exits, logits in (
-            (BY_CHEAP, self.card.exits, judged.cheap),
-            (BY_EARLY, self.card.early, judged.early),
-        ):
-            if logits is not None and exits.get(head, _NEVER).sure(float(logits[at])):
-                return _Said(float(logits[at]), by)
+        for step, logits in zip(STEPS, judged.logits, strict=False):
+            logit = float(logits[self._places[head]])
+            if exit_at(self.card.exits, step, head).sure(logit):
+                return _Said(logit, BY[step])
         return None
 
     def _heads(self, role: Role, wanted: Collection[str] | None) -> list[str]:
@@ -194,13 +193,14 @@ class Cascade:
             if judged is not None:
                 self._known.move_to_end(window.key)
                 return judged
-        return Judged(self._cheap.logits(window.ids, window.role))
+        return Judged((self._cheap.logits(window.ids, window.role),))
 
-    def _remember(self, key: Key, judged: Judged) -> None:
+    def _remember(self, judged: Mapping[Key, Judged]) -> None:
         """Only what was dear: asking the cheap model again costs as much as looking it up."""
         with self._lock:
-            self._known[key] = judged
-            self._known.move_to_end(key)
+            for key, one in judged.items():
+                self._known[key] = one
+                self._known.move_to_end(key)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
 
@@ -218,10 +218,10 @@ class Cascade:
     def _said(self, head: str, judged: Judged) -> _Said:
         """The first sure word on this head, even if the others were asked because of other heads: a score
         depends on nothing but the text."""
-        sure = self._leaves(head, judged)
+        sure = self._sure(head, judged)
         if sure is not None:
             return sure
-        dear = cast(Floats, judged.dear)  # as no step before was sure
+        dear = judged.logits[-1]  # the encoder's, as no step before was sure
         level = float(dear[len(self.card.heads) + HARM.index(head)]) if head in HARM else None
         return _Said(float(dear[self._places[head]]), BY_ENCODER, level)
 

@@ -267,7 +267,7 @@ def logits_of(
 ) -> Tensor:
     """The logits of every row's first window, in order."""
     network.eval()
-    device = next(network.parameters()).device
+    where = next(network.parameters()).device
     examples = encode(rows, tokenizer, window, random.Random(0))  # noqa: S311
     order = sorted(range(len(examples)), key=lambda at: len(examples[at].ids))
     found: list[Tensor | None] = [None] * len(examples)
@@ -275,8 +275,8 @@ def logits_of(
     while first < len(order):
         size = max(1, tokens // max(len(examples[order[min(first + 63, len(order) - 1)]].ids), 1))
         group = order[first : first + min(size, 64)]
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=halves()):
-            said, _ = network(*tensors([examples[i] for i in group], device))
+        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=halves()):
+            said, _ = network(*tensors([examples[i] for i in group], where))
         for at, row in zip(group, said, strict=True):
             found[at] = row.float().cpu()
         first += len(group)

@@ -45,7 +45,7 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         width = self.encoder.config.hidden_size
         self.heads = nn.Linear(2 * width, OUTPUTS)
-        self.layers_early = early
+        self._after = early
         self.early = nn.Sequential(nn.Linear(2 * width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, len(HEADS)))
         self._freeze(frozen)
 
@@ -70,7 +70,7 @@ class Network(nn.Module):
         ).hidden_states
         mask = attention_mask.unsqueeze(-1).to(states[-1].dtype)
         whole = self.heads(self.dropout(_pooled(states[-1], mask)))
-        return whole, self.early(_pooled(states[self.layers_early], mask))
+        return whole, self.early(_pooled(states[self._after], mask))
 
 
 def _pooled(states: Tensor, mask: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from safety.cli.terminal import printable
 from safety.measure.metrics import Figure, Observed, auc, average_precision, false_alarms, recall, recall_at
-from safety.models.card import Card, Exit, scored
+from safety.models.card import NEVER, STEPS, Card, exit_at, scored
 from safety.models.heads import HEADS
-from safety.training.judging import NEVER, STEPS, Exits, Judged
+from safety.training.judging import Judged, labelled
 from safety.training.recipe import Recipe
 from safety.training.rows import OWN, Row
 
@@ -82,7 +82,7 @@ def _lines(
     )
     for head in HEADS:
         scale = card.scales[head]
-        first, second = (exits.get(head, Exit()) for exits in (card.exits, card.early))
+        first, second = (exit_at(card.exits, step, head) for step in STEPS)
         cells = (scale.threshold, scale.spread, first.low, first.high, second.low, second.high)
         yield f"| {head} | {' | '.join('–' if c is None else f'{c:.2f}' for c in cells)} |"
     yield from _cascade(card, judged, rows)
@@ -96,13 +96,11 @@ def _lines(
 
 
 def _observed(card: Card, judged: Judged, rows: Sequence[Row], head: str) -> tuple[Observed, list[Row]]:
-    at = HEADS.index(head)
-    known = [number for number, row in enumerate(rows) if row.targets[at] is not None]
-    labels = np.array([(rows[number].targets[at] or 0) >= 0.5 for number in known], bool)
-    logits = judged.loudest(head, _exits(card))[known]
+    known, labels = labelled(rows, head)
+    logits = judged.loudest(head, card.exits)[known]
     scores = np.array([scored(float(logit), card.scales[head]) for logit in logits])
     fired = scores >= 0.5
-    return Observed(labels, scores, fired, fired), [rows[number] for number in known]
+    return Observed(labels, scores, fired, fired), [rows[number] for number in np.flatnonzero(known).tolist()]
 
 
 def _figures(seen: Observed, _: Sequence[Row]) -> dict[str, float | None]:
@@ -151,10 +149,11 @@ def _only(seen: Observed, mine: NDArray[np.bool_]) -> Observed:
 
 
 def _cascade(card: Card, judged: Judged, rows: Sequence[Row]) -> Iterator[str]:
-    exits = _exits(card)
     harmless = np.array([not row.positive for row in rows])[judged.owner]
     shares = [
-        f"{judged.left(exits, step)[part].mean():.1%}" for step in STEPS for part in (harmless, ~harmless)
+        f"{judged.left(card.exits, step)[part].mean():.1%}"
+        for step in STEPS
+        for part in (harmless, ~harmless)
     ]
     yield (
         f"\nThe encoder is not asked about {shares[0]} of the windows of harmless rows and {shares[1]} of "
@@ -163,18 +162,12 @@ def _cascade(card: Card, judged: Judged, rows: Sequence[Row]) -> Iterator[str]:
     )
     yield "| head | area, encoder alone | area, cascade |\n|---|--:|--:|"
     for head in HEADS:
-        at = HEADS.index(head)
-        known = np.array([row.targets[at] is not None for row in rows])
-        labels = np.array([(row.targets[at] or 0) >= 0.5 for row in rows])[known]
+        known, labels = labelled(rows, head)
         areas = [
-            auc(Observed(labels, judged.loudest(head, bounds)[known].astype(float), labels, labels))
-            for bounds in (NEVER, exits)
+            auc(Observed(labels, judged.loudest(head, exits)[known].astype(float), labels, labels))
+            for exits in (NEVER, card.exits)
         ]
         yield f"| {head} | {' | '.join('–' if a.value is None else f'{a.value:.4f}' for a in areas)} |"
-
-
-def _exits(card: Card) -> Exits:
-    return dict(zip(STEPS, (card.exits, card.early), strict=True))
 
 
 # ---- mistakes

@@ -9,32 +9,30 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from safety.detectors.model import HARM
 from safety.errors import ConfigError
-from safety.models.card import CARD, CHEAP, LOWER, TOKENIZER, UPPER, Card, Exit, Scale, read_card
-from safety.models.cheap import Cheap, Floats
+from safety.models.card import CARD, CHEAP, LOWER, TOKENIZER, UPPER, Card, read_card
+from safety.models.cheap import Cheap
 from safety.models.encoder import Encoder
 from safety.models.heads import HEADS
 from safety.training.base import base_folder
-from safety.training.calibrate import LADDER, MARGINS, Flags, area_under, exit_of, scale_of, threshold_at
+from safety.training.choosing import choose
 from safety.training.distil import distil
 from safety.training.export import export
 from safety.training.fit import Fit, Say, encode, logits_of
-from safety.training.judging import NEVER, STEPS, Exits, Judged, judge
+from safety.training.judging import judge
 from safety.training.network import Network
-from safety.training.recipe import Alarms, Recipe
+from safety.training.recipe import Recipe
 from safety.training.report import write_report
-from safety.training.rows import FAMILIES, OWN, Row, read_rows, written_rows
+from safety.training.rows import FAMILIES, Row, read_rows, written_rows
 
 CHECKPOINT, TAUGHT, RECIPE = "fit.pt", "taught.pt", "recipe.json"
 
@@ -197,88 +195,13 @@ def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
         f"judging {len(rows.tune)} rows to choose thresholds and exits, and {len(rows.test)} for the card"
     )
     tuned, tested = (judge(part, tokenizer, cheap, encoder, card) for part in (rows.tune, rows.test))
-    scales = {head: _scale(tuned.loudest(head), rows.tune, head, recipe) for head in HEADS}
-    exits = _exits(tuned, rows.tune, scales, recipe)
+    scales, exits = choose(tuned, rows.tune, recipe)
     files = {name: _digest(job.out / name) for name in (LOWER, UPPER, TOKENIZER, CHEAP)}
-    card = replace(card, scales=scales, exits=exits["cheap"], early=exits["early"], files=files)
+    card = replace(card, scales=scales, exits=exits, files=files)
     write_report(job.out, card, recipe, tested, rows.test)
     with _draft(job.out / CARD) as draft:  # last: with it the training is finished
         draft.write_text(card.to_json(), encoding="utf-8")
     return card
-
-
-def _scale(logits: Floats, rows: Sequence[Row], head: str, recipe: Recipe) -> Scale:
-    """The threshold that keeps both promises on false alarms: over all, and over rows written to be hard."""
-    known, positive = _labelled(rows, head)
-    hard = np.array([row.source.startswith(OWN) for row in rows])[known]
-    promised = recipe.alarms.get(head, Alarms())
-    mine = logits[known]
-    threshold = threshold_at(mine[~positive], promised.all)
-    if (hard & ~positive).any():
-        threshold = max(threshold, threshold_at(mine[hard & ~positive], promised.hard))
-    return scale_of(mine, positive, threshold)
-
-
-def _exits(judged: Judged, rows: Sequence[Row], scales: Mapping[str, Scale], recipe: Recipe) -> Exits:
-    """The exits of each step, the last one first: what it may cost a head is for all steps together."""
-    found: dict[str, Mapping[str, Exit]] = {step: {} for step in STEPS}
-    for step in reversed(STEPS):
-        found[step] = {
-            head: _exit(judged, rows, head, step, found, scales[head].threshold, recipe) for head in HEADS
-        }
-    return found
-
-
-def _exit(
-    judged: Judged, rows: Sequence[Row], head: str, step: str, others: Exits, threshold: float, recipe: Recipe
-) -> Exit:
-    """The widest exit whose cost stays within what the recipe allows: first for the harmless, then, if that
-    costs no more, for what is plainly not."""
-    at = STEPS.index(step)
-    share = (len(STEPS) - at) / len(STEPS)  # of the costs: later steps were given theirs
-
-    def affordable(bounds: Exit) -> bool:
-        exits = {**others, step: {head: bounds}}
-        return _affordable(judged, rows, head, exits, threshold, recipe, share)
-
-    found = Exit()
-    mine, dear = judged.windows_of(head)[at], judged.windows_of(head)[-1]
-    strictest = exit_of(mine, dear, threshold, lost=0.0)
-    if strictest.low is None:
-        return found
-    tried = [Exit(strictest.low - margin) for margin in MARGINS]
-    tried += [replace(exit_of(mine, dear, threshold, lost=lost), high=None) for lost in LADDER]
-    for bounds in tried:
-        if not affordable(bounds):
-            break
-        found = bounds
-    if head in HARM:
-        return found  # how severe it is only the encoder says
-    both = replace(strictest, low=found.low)
-    return both if affordable(both) else found
-
-
-def _affordable(
-    judged: Judged,
-    rows: Sequence[Row],
-    head: str,
-    exits: Exits,
-    threshold: float,
-    recipe: Recipe,
-    share: float,
-) -> bool:
-    known, positive = _labelled(rows, head)
-    alone, left = (judged.loudest(head, bounds)[known] for bounds in (NEVER, exits))
-    area = area_under(alone, positive) - area_under(left, positive)
-    recall = (alone[positive] > threshold).mean() - (left[positive] > threshold).mean()
-    return bool(area <= share * recipe.area_cost and recall <= share * recipe.recall_cost)
-
-
-def _labelled(rows: Sequence[Row], head: str) -> tuple[Flags, Flags]:
-    """Which rows answer a head, and which of those are positive."""
-    at = HEADS.index(head)
-    known = np.array([row.targets[at] is not None for row in rows])
-    return known, np.array([(row.targets[at] or 0) >= 0.5 for row in rows])[known]
 
 
 def _digest(path: Path) -> str:

@@ -265,7 +265,7 @@ class Parts:
 
     def fresh(self, exits: bool = True) -> Cascade:
         """A cascade that remembers nothing. Without ``exits`` no window leaves early."""
-        card = self.card if exits else replace(self.card, exits={}, early={})
+        card = self.card if exits else replace(self.card, exits={})
         return Cascade(card, self.pieces, _Cheap(self), _Encoder(self))  # type: ignore[arg-type]
 
     def timed(self, size: int, call: Callable[[], object]) -> Sample:

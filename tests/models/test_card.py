@@ -17,6 +17,7 @@ from safety.models.card import (
     CARD,
     CHEAP,
     LOWER,
+    STEPS,
     TOKENIZER,
     UPPER,
     Card,
@@ -46,8 +47,7 @@ CARDS = st.builds(
     window=st.integers(20, 510),
     overlap=st.integers(0, 19),
     scales=by_head(SCALES),
-    exits=by_head(EXITS),
-    early=by_head(EXITS),
+    exits=st.dictionaries(st.sampled_from(STEPS), by_head(EXITS)),
     files=st.dictionaries(st.text(), st.text()),
 )
 
@@ -136,7 +136,7 @@ def test_what_is_no_card_is_named(tmp_path: Path, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], 5, "hate", {"hate": 7}, {"hate": {"loud": 1}}])
-@pytest.mark.parametrize("part", ["heads", "scales", "exits", "early", "window"])
+@pytest.mark.parametrize("part", ["heads", "scales", "exits", "window"])
 def test_a_part_of_another_kind_is_refused(tmp_path: Path, made: Path, part: str, value: Any) -> None:
     card = {**json.loads(read_card(made).to_json()), part: value}  # the overlap is 5: no window is that short
     (tmp_path / CARD).write_text(json.dumps(card))
@@ -145,7 +145,7 @@ def test_a_part_of_another_kind_is_refused(tmp_path: Path, made: Path, part: str
 
 
 @pytest.mark.parametrize(
-    "part", [name for name in Card.__slots__ if name not in ("scales", "exits", "early", "files")]
+    "part", [name for name in Card.__slots__ if name not in ("scales", "exits", "files")]
 )
 def test_a_missing_part_is_refused(tmp_path: Path, made: Path, part: str) -> None:
     card = json.loads(read_card(made).to_json())
@@ -161,6 +161,7 @@ def test_a_missing_part_is_refused(tmp_path: Path, made: Path, part: str) -> Non
         ({"heads": HEADS[1:]}, "heads: .*: allowed are prompt_attack, .*, each once"),
         ({"heads": (*HEADS, "hate")}, "each once"),
         ({"heads": (*HEADS[1:], "spam")}, "each once"),
+        ({"exits": {"late": {}}}, "exits: 'late': allowed are cheap, early"),
         ({"overlap": 20}, "overlap: 20: allowed are 0 to 19"),
         ({"overlap": -1}, "overlap: -1: allowed are 0 to 19"),
     ],

@@ -96,7 +96,7 @@ def cascade(
     made: Path, encoder: Encoder | Table, exits: dict[str, Exit], early: dict[str, Exit] | None = None
 ) -> tuple[Cascade, Counting]:
     counting = Counting(encoder)
-    card = replace(read_card(made), exits=exits, early=early or {})
+    card = replace(read_card(made), exits={"cheap": exits, "early": early or {}})
     return Cascade(card, Pieces(tokenizer()), cheap(), counting), counting
 
 
@@ -246,7 +246,7 @@ def test_the_bounds_of_an_exit_decide(
     made: Path, logit: float, low: float | None, high: float | None
 ) -> None:
     logit = float(np.float32(logit))
-    card = replace(read_card(made), exits={head: Exit(low, high) for head in HEADS})
+    card = replace(read_card(made), exits={"cheap": {head: Exit(low, high) for head in HEADS}})
     table = replace(cheap(), outer_bias=np.full(len(HEADS), logit, np.float32))  # without *evil* nothing else
     counting = Counting(Spotter())
     opinions = Cascade(card, Pieces(tokenizer()), table, counting).score([Passage("egg", Role.SAID)])[0]

@@ -226,7 +226,7 @@ def test_a_tokenizer_of_another_model(spotter, tmp_path):
 @pytest.mark.parametrize("provider", ["cuda", "openvino"])
 def test_a_provider_that_is_not_there(spotter, provider):
     if provider == "cuda" and tiny.torch.cuda.is_available():
-        pytest.skip("it is there")
+        pytest.skip("this machine has a GPU: there is nothing to refuse")
     message = refused(str(spotter), provider=provider)
     assert message.startswith(f"provider: {provider}: torch ")
     assert ": allowed are cpu" in message

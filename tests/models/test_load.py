@@ -72,7 +72,7 @@ def test_one_that_was_trained_again_is_another(tmp_path: Path) -> None:
     options = ModelOptions(model=folder(tmp_path) / TOKENIZER, threads=1)
     old = scorer_for(options)
     card = json.loads((tmp_path / CARD).read_text())
-    card["exits"] = {"hate": {"low": -1.0, "high": None}}
+    card["exits"]["cheap"] = {"hate": {"low": -1.0, "high": None}}
     (tmp_path / CARD).write_text(json.dumps(card))
     new = scorer_for(options)
     assert old is not None

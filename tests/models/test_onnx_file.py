@@ -17,7 +17,8 @@ from safety.models.hub import HubScorer
 from safety.models.onnx_file import OnnxScorer
 from safety.models.session import session
 
-onnx, numpy = pytest.importorskip("onnx"), pytest.importorskip("numpy")
+onnx = pytest.importorskip("onnx", reason="the graphs are made with the extra 'test'")
+numpy = pytest.importorskip("numpy", reason="a dependency, imported with onnx")
 from onnx import TensorProto, helper  # noqa: E402
 
 LABELS = {"INJECTION": "prompt_attack"}
@@ -258,7 +259,7 @@ def test_a_provider_that_is_not_there(tmp_path, provider, package):
     import onnxruntime
 
     if any(name.lower().startswith(provider) for name in onnxruntime.get_available_providers()):
-        pytest.skip("it is there")
+        pytest.skip("this onnxruntime has the provider: there is nothing to refuse")
     message = refused(graph(tmp_path), provider=provider)
     assert message.startswith(f"provider: {provider}: this onnxruntime has no ")
     assert f"pip install {package}" in message

@@ -14,10 +14,10 @@ pytest.importorskip("onnx", reason="training needs the extra 'train'; continuous
 from shipped_like import cheap, folder, tokenizer
 
 from safety.detectors.model import HARM, Role
-from safety.models.card import LOWER, UPPER, Exit, read_card
+from safety.models.card import LOWER, STEPS, UPPER, Exit, Exits, read_card
 from safety.models.encoder import Encoder
 from safety.models.heads import HEADS, spoken
-from safety.training.judging import STEPS, Exits, Judged, judge
+from safety.training.judging import Judged, judge
 from safety.training.rows import Row
 
 BOUND = st.none() | st.floats(-3, 3)

@@ -50,7 +50,8 @@ def card_of(
     )
     exits = {head: Exit(-4.0, 4.0) if head == "hate" else Exit(-4.0) for head in HEADS}
     scales = dict.fromkeys(HEADS, Scale(0.5, 0.5))
-    card = Card("tiny", "3", HEADS, 20, 5, scales, exits, {"hate": Exit(-5.0)}, {"a.onnx": "abc"})
+    files = {"a.onnx": "abc"}
+    card = Card("tiny", "3", HEADS, 20, 5, scales, {"cheap": exits, "early": {"hate": Exit(-5.0)}}, files)
     write_report(tmp_path, card, Recipe(name="tiny"), judged, rows)
     return (tmp_path / "CARD.md").read_text("utf-8").split("\n")
 

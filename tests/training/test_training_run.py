@@ -23,9 +23,10 @@ from safety.models.card import CARD, CHEAP, LOWER, UPPER, read_card
 from safety.models.cascade import Cascade
 from safety.models.heads import HEADS, spoken
 from safety.training.base import PACKAGE, base_folder
+from safety.training.choosing import scale_for
 from safety.training.recipe import RECIPES, Alarms, Recipe
 from safety.training.rows import Row, written_rows
-from safety.training.run import CHECKPOINT, TAUGHT, Training, _draft, _finished, _rows, _scale, train
+from safety.training.run import CHECKPOINT, TAUGHT, Training, _draft, _finished, _rows, train
 
 
 def times(folder: Path) -> dict[str, int]:
@@ -159,5 +160,5 @@ def test_a_threshold_keeps_both_promises(alarms: Alarms, flagged: int) -> None:
     rows = [graded(0.0, "org/data")] * 90 + [graded(0.0, "written:harm")] * 10
     rows += [graded(1.0, "org/data"), graded(None, "org/data")]
     logits = np.array([*np.linspace(-9, 0, 90), *range(1, 11), 20, 99], np.float32)
-    scale = _scale(logits, rows, "hate", Recipe(alarms={"hate": alarms}))
+    scale = scale_for(logits, rows, "hate", Recipe(alarms={"hate": alarms}))
     assert (logits[:100] >= scale.threshold).sum() == flagged
