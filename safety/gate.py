@@ -15,12 +15,12 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from safety.policy.model import StreamMode, StreamPolicy
 from safety.redact import merge_edits
 from safety.sentences import boundaries
-from safety.types import Delta, Edit, Exchange, Origin, Outcome, Segment, Span, Stage, Verdict
+from safety.types import Action, Delta, Edit, Exchange, Hit, Origin, Outcome, Segment, Span, Stage, Verdict
 
 T = TypeVar("T")
 
@@ -44,6 +44,18 @@ class Cut:
 
     choices: tuple[int, ...]
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A footnote to the answer of ``choice``: rules that annotate what was released before it."""
+
+    choice: int
+    verdict: Verdict
+    hits: tuple[Hit, ...]
+
+
+Outgoing: TypeAlias = Released[T] | Cut | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,7 @@ class _Channel:
     def segment(self, start: int, end: int) -> Segment:
         """A window as a segment."""
         text = self.tail[start - self.base : end - self.base]
-        return Segment(self.path, self.origin, text, start)
+        return Segment(self.path, self.origin, text, start, max(self.judged - start, 0))
 
     def whole(self) -> Segment:
         """All there is so far."""
@@ -132,7 +144,8 @@ class Gate(Generic[T]):
         self._policy = policy
         self._choices = choices
         self._channels: dict[str, _Channel] = {}
-        self._queue: deque[_Held[T] | Cut] = deque()
+        self._queue: deque[_Held[T] | Cut | Note] = deque()
+        self._noted: set[tuple[str, Span]] = set()
         self._stopped: set[int] = set()
         self._closed = False
         self._settled = False
@@ -203,6 +216,20 @@ class Gate(Generic[T]):
         if stop - self._stopped:
             self._queue.append(Cut(tuple(sorted(stop - self._stopped)), verdict))
             self._stopped |= stop
+        self._queue.extend(self._notes(verdict))
+
+    def _notes(self, verdict: Verdict) -> list[Note]:
+        """The footnotes that are due: one per choice that goes on, each rule and place once."""
+        due: dict[int, list[Hit]] = {}
+        for hit in verdict.hits:
+            span = hit.finding.span
+            if span is None or hit.action is not Action.ANNOTATE or not hit.enforced or hit.excused:
+                continue
+            channel = self._channels.get(span.path)
+            if channel and channel.choice not in self._stopped and (hit.rule, span) not in self._noted:
+                self._noted.add((hit.rule, span))
+                due.setdefault(channel.choice, []).append(hit)
+        return [Note(choice, verdict, tuple(hits)) for choice, hits in sorted(due.items())]
 
     def _blocked(self, window: Exchange, verdict: Verdict) -> set[int]:
         """The choices that the deciding findings point into; all of the window for one without a place."""
@@ -241,12 +268,12 @@ class Gate(Generic[T]):
             limit = channel.edits[at].span.start
         return max(limit, channel.releasable)
 
-    def release(self) -> list[Released[T] | Cut]:
+    def release(self) -> list[Outgoing[T]]:
         """What may go out now, in order."""
-        ready: list[Released[T] | Cut] = []
+        ready: list[Outgoing[T]] = []
         while self._queue:
             head = self._queue[0]
-            if isinstance(head, Cut):
+            if isinstance(head, Cut | Note):
                 ready.append(head)
             elif self._policy.mode is StreamMode.OBSERVE:
                 ready.append(Released(head.item))

@@ -2,8 +2,8 @@
 
 A segment already judged by the same detectors (name, version and options: the *suite*) in the same role is
 not judged again, so that a conversation costs its newest turn. It keeps digests, and findings without their
-``detail``, so never text. It does not remember failures: only a judgement by every detector of the suite is
-put here.
+``detail``, so no text but corrections. It does not remember failures: only a judgement by every detector of
+the suite is put here.
 """
 
 from __future__ import annotations
@@ -77,4 +77,5 @@ def to_absolute(findings: Sequence[Finding], segment: Segment) -> tuple[Finding,
 def _moved(finding: Finding, path: str, by: int) -> Finding:
     if finding.span is None:
         return finding
-    return replace(finding, span=Span(path, finding.span.start + by, finding.span.end + by))
+    span, *words = (Span(path, one.start + by, one.end + by) for one in (finding.span, *finding.words))
+    return replace(finding, span=span, words=tuple(words))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
-from safety.gate import Cut, Gate, Released
+from safety.gate import Gate, Outgoing
 from safety.policy.model import Policy, StreamMode, StreamPolicy
 from safety.types import Delta, Exchange, Finding, Outcome, Ran, Verdict
 
@@ -87,14 +87,14 @@ class Stream(_Judged[T]):
     """A judged stream for plain threads. What is observed is judged at the end: a caller who waits for
     ``push`` must not wait for a judgement."""
 
-    def push(self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()) -> list[Released[T] | Cut]:
+    def push(self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()) -> list[Outgoing[T]]:
         """An item has arrived; what may go out now."""
         self._gate.feed(item, deltas, choices)
         while not self._observes and (windows := self._gate.due()):
             self._settle(windows, self._guard.judge(windows, remember=False, growing=True))
         return [] if self._gate.over else self._gate.release()
 
-    def finish(self, end: str = "") -> list[Released[T] | Cut]:
+    def finish(self, end: str = "") -> list[Outgoing[T]]:
         """The stream has ended (``end`` says how, if not by itself); what may still go out. ``verdict`` is
         set, and on record, when this returns."""
         self._gate.close()
@@ -110,9 +110,7 @@ class AsyncStream(_Judged[T]):
 
     _alongside: asyncio.Task[None] | None = None
 
-    async def push(
-        self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()
-    ) -> list[Released[T] | Cut]:
+    async def push(self, item: T, deltas: Iterable[Delta], choices: Iterable[int] = ()) -> list[Outgoing[T]]:
         """``Stream.push`` without blocking the event loop."""
         self._gate.feed(item, deltas, choices)
         if not self._observes:
@@ -125,7 +123,7 @@ class AsyncStream(_Judged[T]):
         while windows := self._gate.due():
             self._settle(windows, await self._guard.ajudge(windows, remember=False, growing=True))
 
-    async def finish(self, end: str = "") -> list[Released[T] | Cut]:
+    async def finish(self, end: str = "") -> list[Outgoing[T]]:
         """``Stream.finish`` without blocking the event loop."""
         if self._alongside is not None:
             await self._alongside

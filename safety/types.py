@@ -71,13 +71,15 @@ class Segment:
     """The unit that is scanned: one text of one origin.
 
     ``start`` is where ``text`` begins inside the string at ``path``: not 0 when a string holds more
-    than one origin (a question with documents embedded in it).
+    than one origin (a question with documents embedded in it). ``judged``: in a window of a stream, so much
+    of ``text`` was in an earlier window; it is there for what reaches across.
     """
 
     path: str
     origin: Origin
     text: str
     start: int = 0
+    judged: int = 0
 
     def span(self, start: int, end: int) -> Span:
         """``text[start:end]`` as a span of the wire string."""
@@ -148,7 +150,8 @@ class Finding:
     ``category`` is dotted, general first (``pii.EMAIL_ADDRESS``). ``score`` is 0 to 1, ``severity`` 0 to 7
     or none. ``evidence`` names what matched and never quotes the text (it may be logged); ``detail`` says
     it in words, may quote, and is masked wherever the text would be. ``support`` is the nearest evidence
-    in another segment. A finding without a span speaks of the exchange as a whole.
+    in another segment. ``words`` are those parts of the span that it is about, where not all of it is;
+    ``correction`` is what may stand in its place. A finding without a span speaks of the exchange as a whole.
     """
 
     detector: str
@@ -159,6 +162,8 @@ class Finding:
     evidence: str = ""
     detail: str = ""
     support: Span | None = None
+    words: tuple[Span, ...] = ()
+    correction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ ONLY = {  # a package from outside, and the only rooms that know it
     "starlette": ("safety.server", "safety.demo"),
     "uvicorn": ("safety.server",),
     "aiohttp": ("safety.server.upstream",),
-    "httpx": ("safety.demo", "safety.cli.demo"),
+    "httpx": ("safety.demo", "safety.cli.demo", "safety.models.chat"),
     "presidio_analyzer": ("safety.detectors.pii",),
     "detect_secrets": ("safety.detectors.secrets",),
     "tokenizers": ("safety.detectors.limits", "safety.models", "safety.training"),

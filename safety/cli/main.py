@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": ("safety.cli.serve", "put the guard in front of a model endpoint"),
     "demo": ("safety.cli.demo", "a tour through the guard with an embedded model endpoint"),
     "check": ("safety.cli.check", "judge one text"),
+    "ground": ("safety.cli.ground", "show what of an answer its sources do not bear out"),
     "scan": ("safety.cli.scan", "judge the rows of a file"),
     "eval": ("safety.cli.eval", "measure a policy on labelled rows"),
     "train": ("safety.cli.train", "make the shipped models again"),

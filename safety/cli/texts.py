@@ -1,4 +1,4 @@
-"""What ``check`` and ``policy explain`` are given to judge: a text, where it came from, and documents.
+"""What ``check``, ``ground`` and ``policy explain`` are given: a text, where it came from, and documents.
 
 Texts come as an argument, from a file or from standard input, in UTF-8. They are read as every other door
 reads them. It judges nothing.
@@ -50,17 +50,17 @@ def read_text(args: argparse.Namespace) -> str:
     if args.file is not None:
         if args.text is not None:
             raise ConfigError("TEXT and --file: give one of them")
-        return _read(args.file)
+        return read_file(args.file)
     if args.text is not None and args.text != STANDARD_INPUT:
         return str(args.text)
     if args.text is None and sys.stdin.isatty():
         raise ConfigError("no text: give TEXT, --file FILE, or pipe it in")
-    return _decoded(sys.stdin.buffer.read(), "standard input")
+    return read_standard_input()
 
 
 def read_documents(args: argparse.Namespace) -> list[str]:
     """The texts of the documents."""
-    return [_read(name) for name in args.document]
+    return [read_file(name) for name in args.document]
 
 
 def exchange_of(
@@ -91,8 +91,14 @@ def _place(args: argparse.Namespace) -> tuple[Stage, Origin]:
     return Stage(args.stage or (Stage.OUTPUT if origin in MODEL_ORIGINS else Stage.INPUT)), origin
 
 
-def _read(name: str) -> str:
+def read_file(name: str) -> str:
+    """The text of a file. ``OSError`` if it cannot be read, ``ConfigError`` if it is not UTF-8."""
     return _decoded(Path(name).read_bytes(), name)
+
+
+def read_standard_input() -> str:
+    """All of standard input. ``ConfigError`` if it is not UTF-8."""
+    return _decoded(sys.stdin.buffer.read(), "standard input")
 
 
 def _decoded(data: bytes, place: str) -> str:

@@ -22,14 +22,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "train",
         help="make the shipped models again",
         description="Train, export, distil and calibrate a model, and write its card. Goes on after an"
-        " interruption. A policy uses the result with `model: OUT` under prompt_shield and harm.",
+        " interruption. A policy uses the result with `model: OUT` under prompt_shield and harm, or, for a"
+        " verifier, under groundedness.",
     )
-    parser.add_argument("recipe", metavar="RECIPE", help="guard, smoke, or a recipe file (YAML)")
+    parser.add_argument("recipe", metavar="RECIPE", help="guard, verifier, smoke, or a recipe file (YAML)")
     parser.add_argument(
         "--data",
         metavar="DIR",
         type=Path,
-        help="the folder with prompt_shield/ and harm/ (default: train on the rows in the package alone)",
+        help="the folder with prompt_shield/ and harm/, or groundedness/ (default: train on the rows in the"
+        " package alone)",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the files go")
     parser.add_argument(
@@ -41,17 +43,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Trains; 0 when done."""
     try:
-        from safety.training.recipe import load_recipe
-        from safety.training.run import Training, train
+        from safety.training.start import run_recipe
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"train: {error.name} is not installed: pip install 'content-safety-layer[train]'"
         ) from error
     if args.data is not None and not args.data.is_dir():
         raise ConfigError(f"--data {args.data}: no such folder")
-    recipe = load_recipe(args.recipe)
-    card = train(Training(recipe, args.data, args.out, args.base, _say))
-    _say(f"{card.name}@{card.version}: {args.out}")
+    made = run_recipe(args.recipe, args.data, args.out, args.base, _say)
+    _say(f"{made}: {args.out}")
     return DONE
 
 

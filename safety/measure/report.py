@@ -1,21 +1,17 @@
 """One HTML file with everything that was measured, to be read and passed on.
 
-It is self-contained and has no scripts; its Content-Security-Policy forbids any, and every source from
-elsewhere. The texts in it are hostile by nature: each is cut, has its invisible characters spelled out, and
-is escaped.
+The texts in it are hostile by nature: each is cut, has its invisible characters spelled out, and is escaped.
+What shuts scripts out is in ``page``.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 
-from safety.cli.terminal import printable
 from safety.measure.charts import precision_recall, reliability, roc
 from safety.measure.headings import HEADINGS, NONE, RANKING, SHIPPED, SLICED
 from safety.measure.metrics import Figure
+from safety.measure.page import escaped, page
 from safety.measure.run import Result
 from safety.measure.style import STYLE
 from safety.measure.summary import GAP_NEGATIVES, Card, Summary, worst
@@ -33,25 +29,12 @@ def report(summary: Summary, most: int) -> str:
         _speed(summary),
         *(_category(summary, name, card, most) for name, card in summary.cards.items()),
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_content_policy()}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
-        f"<title>{safe(_title(summary))}</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(parts)}</main></body></html>\n"
-    )
+    return page(_title(summary), STYLE, "".join(parts))
 
 
 def safe(text: str, most: int = CUT) -> str:
     """A text from strangers as HTML: cut, nothing invisible, nothing that is markup."""
-    cut = text if len(text) <= most else text[: most - 1] + "…"
-    return escape(printable(cut))
-
-
-def _content_policy() -> str:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return escaped(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def _title(summary: Summary) -> str:

@@ -116,15 +116,15 @@ def read_card(folder: Path) -> Card:
         raise ConfigError(f"{path}: not a model card: {error!r}") from error
 
 
-def read_file(folder: Path, name: str, card: Card) -> bytes:
-    """The contents of one of the model's files. ``ConfigError`` when it is absent, or not the one that the
-    card was written for."""
+def file_of(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
+    """The contents of one of a model's files. ``ConfigError`` when it is absent, or not the one that the card
+    was written for, which has the SHA-256 of ``files``."""
     path = folder / name
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}: reinstall content-safety-layer") from error
-    if card.files.get(name) != sha256(data).hexdigest():
+    if files.get(name) != sha256(data).hexdigest():
         raise ConfigError(
             f"{path}: damaged: its SHA-256 is not the one in {CARD}: reinstall content-safety-layer"
         )

@@ -16,10 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from safety.detectors.model import HARM, Opinion, Passage, Provider, Role
-from safety.errors import ConfigError
 from safety.models.card import (
     CHEAP,
     LOWER,
@@ -31,14 +28,14 @@ from safety.models.card import (
     Exit,
     Scale,
     exit_at,
+    file_of,
     read_card,
-    read_file,
     scored,
 )
 from safety.models.cheap import Cheap, Floats, Ids
 from safety.models.encoder import Encoder, Window
 from safety.models.heads import TOP, spoken
-from safety.models.pieces import Pieces
+from safety.models.pieces import Pieces, tokenizer_of
 from safety.models.windows import windows
 
 REMEMBERED = 4096  # windows: about 1 KB each
@@ -118,9 +115,9 @@ class Cascade:
     def load(cls, folder: Path = WEIGHTS / "guard", provider: Provider = "cpu", threads: int = 0) -> Cascade:
         """The model in ``folder``. ``ConfigError`` for a file that is absent or damaged."""
         card = read_card(folder)
-        pieces = Pieces(_tokenizer(read_file(folder, TOKENIZER, card), str(folder / TOKENIZER)))
-        cheap = Cheap.from_bytes(read_file(folder, CHEAP, card), str(folder / CHEAP))
-        lower, upper = (read_file(folder, name, card) for name in (LOWER, UPPER))
+        pieces = Pieces(tokenizer_of(file_of(folder, TOKENIZER, card.files), str(folder / TOKENIZER)))
+        cheap = Cheap.from_bytes(file_of(folder, CHEAP, card.files), str(folder / CHEAP))
+        lower, upper = (file_of(folder, name, card.files) for name in (LOWER, UPPER))
         encoder = Encoder(lower, upper, str(folder / LOWER), provider, threads)
         return cls(card, pieces, cheap, encoder)
 
@@ -230,10 +227,3 @@ def _severity(said: _Said, score: float) -> int:
     """What the encoder says, kept on the side of the threshold where the score is."""
     level = 0 if said.severity is None else round(TOP * scored(said.severity, _PLAIN))
     return max(level, LEAST_SEVERITY) if score >= 0.5 else min(level, SAFE_SEVERITY)
-
-
-def _tokenizer(data: bytes, place: str) -> Tokenizer:
-    try:
-        return Tokenizer.from_buffer(data)
-    except Exception as error:  # the library has no other
-        raise ConfigError(f"{place}: not a tokenizer: {error}") from error

@@ -15,13 +15,13 @@ from safety.errors import ConfigError
 from safety.models.batcher import Batcher
 from safety.models.cheap import Floats, Ids
 from safety.models.session import session
+from safety.models.tokens import CLS, SEP
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 _STATES = frozenset({"states", "attention_mask"})
-CLS, SEP = 101, 102  # BERT's marks around a text
 # Tokens of a batch, padding included. On a CPU each window runs alone: the 8-bit activations of a batch share
 # one scale, so that what else is in it would move a score, and batches of 64 to 192 tokens gained nothing
 # there (11.5 against 11.8 ms per window of 64). All threads then work on the one window.

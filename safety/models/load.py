@@ -6,6 +6,9 @@ import threading
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from safety.detectors.groundedness.detector import GroundednessOptions
+from safety.detectors.groundedness.verifier import Verifier
+from safety.detectors.groundedness.writer import Writer
 from safety.detectors.model import EVEN, NONE, SHIPPED, ModelOptions, Scorer
 from safety.errors import ConfigError
 from safety.models.card import CARD, TOKENIZER, WEIGHTS
@@ -16,6 +19,7 @@ HUB = "hf:"
 # The one thing here that outlives a call: weights are big, and a changed policy's detectors must not hold a
 # second copy while requests still end under the old one. Kept only as long as some detector uses them.
 _loaded: WeakValueDictionary[str, Scorer] = WeakValueDictionary()
+_verifiers: WeakValueDictionary[str, Verifier] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -32,6 +36,40 @@ def scorer_for(options: ModelOptions) -> Scorer | None:
         if scorer is None:
             scorer = _loaded[key] = _load(options)
         return scorer
+
+
+def verifier_for(options: GroundednessOptions) -> Verifier | None:
+    """The verifier that the options name, ``None`` for none. Raises as ``scorer_for`` does."""
+    name = str(options.model)
+    if name == NONE:
+        return None
+    folder = WEIGHTS / "verifier" if name == SHIPPED else _folder(name)
+    if folder is None:
+        raise ConfigError(
+            f"model: {name!r}: allowed are {SHIPPED}, {NONE}, and a folder with {CARD} that "
+            "'safety-layer train verifier' wrote"
+        )
+    card = folder / CARD
+    age = card.stat().st_mtime_ns if card.is_file() else 0
+    key = repr((str(folder), age, options.provider, options.threads))
+    with _lock:
+        found = _verifiers.get(key)
+        if found is None:
+            from safety.models.verifier import CrossEncoder  # not where no model is asked
+
+            found = _verifiers[key] = CrossEncoder.load(folder, options.provider, options.threads)
+        return found
+
+
+def writer_for(options: GroundednessOptions) -> Writer | None:
+    """The chat model that the options name, ``None`` where nothing is asked of one."""
+    if not (options.judge or options.correction == "endpoint"):
+        return None
+    from safety.models.chat import ChatWriter
+
+    return ChatWriter(
+        options.endpoint, options.endpoint_model, options.endpoint_key, options.endpoint_timeout
+    )
 
 
 def _key(options: ModelOptions) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from safety.detectors.text import encodable
+from safety.errors import ConfigError
 from safety.models.cheap import Ids
 
 REMEMBERED = 50_000  # words
@@ -58,6 +59,13 @@ class Pieces:
                 return first, found.end()
         raise IndexError(f"token {end} of {count}")
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of ``text`` stands, in code points."""
+        places: list[tuple[int, int]] = self._tokenizer.encode(
+            encodable(text), add_special_tokens=False
+        ).offsets
+        return places
+
     def _word(self, word: str) -> list[int]:
         return self._known.get(word) or self._learn(word)
 
@@ -73,6 +81,14 @@ class Pieces:
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+
+def tokenizer_of(data: bytes, place: str) -> Tokenizer:
+    """The tokenizer in a file's bytes. ``ConfigError`` for anything else."""
+    try:
+        return Tokenizer.from_buffer(data)
+    except Exception as error:  # the library has no other
+        raise ConfigError(f"{place}: not a tokenizer: {error}") from error
 
 
 def _plain(text: str) -> bool:

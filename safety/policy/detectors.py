@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from safety.detectors.base import Detector
+from safety.detectors.groundedness import Groundedness
 from safety.detectors.model import HARM
 from safety.detectors.normalise import ReadingDetector
 from safety.detectors.opinions import ModelDetector
 from safety.detectors.registry import Registry
 from safety.errors import ConfigError, PolicyError, SafetyError
-from safety.models.load import scorer_for
+from safety.models.load import scorer_for, verifier_for, writer_for
 from safety.policy.model import DetectorConfig, Policy
 from safety.types import below
 
@@ -143,6 +144,8 @@ def _made(
         if issubclass(detector, ModelDetector):
             return detector(options, reader=reader, scorer=scorer_for(options))
         return detector(options, reader=reader)
+    if issubclass(detector, Groundedness):
+        return detector(options, verifier=verifier_for(options), writer=writer_for(options))
     return detector.make(options, {other: built[other] for other in detector.uses})
 
 

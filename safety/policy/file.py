@@ -212,7 +212,8 @@ def _rule(shape: RuleShape) -> Rule:
         shape.when.min_severity,
     )
     mode = None if shape.mode is None else Mode(shape.mode)
-    return Rule(shape.id, when, Action.parse(shape.action), shape.message, mode, shape.replacement)
+    action = Action.parse(shape.action)
+    return Rule(shape.id, when, action, shape.message, mode, shape.replacement, shape.correct)
 
 
 def _exceptions(tree: Node, shape: PolicyShape | None, problems: Problems) -> Iterator[Exemption]:

@@ -83,7 +83,8 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``when`` this is found, do ``action``. ``replacement`` is what a redaction puts in place."""
+    """``when`` this is found, do ``action``. ``replacement`` is what a redaction puts in place; with
+    ``correct`` that is the finding's own correction, if it has one."""
 
     id: str
     when: When
@@ -91,6 +92,7 @@ class Rule:
     message: str = ""
     mode: Mode | None = None
     replacement: str | None = None
+    correct: bool = False
 
 
 class Pattern(Protocol):
@@ -263,12 +265,23 @@ def _hits(
             if finding.span is None:
                 action = Action.BLOCK  # what has no place cannot be taken out
             else:
-                edit = Edit(finding.span, _replacement(rule, finding))
+                edit = _edit(finding.span, _replacement(rule, finding), segment)
         mode = rule.mode or policy.mode
         yield Hit(rule.id, action, finding, mode is Mode.ENFORCE, excused, rule.message), edit
 
 
+def _edit(span: Span, replacement: str, segment: Segment | None) -> Edit:
+    """The edit of ``span``. Where nothing comes in its place, a blank after it goes too."""
+    if not replacement and segment is not None:
+        end = span.end - segment.start
+        if segment.text[end : end + 1] == " ":
+            span = replace(span, end=span.end + 1)
+    return Edit(span, replacement)
+
+
 def _replacement(rule: Rule, finding: Finding) -> str:
+    if rule.correct and finding.correction is not None:
+        return finding.correction
     if rule.replacement is not None:
         return rule.replacement
     return f"[{finding.category.rpartition('.')[2].upper()}]"

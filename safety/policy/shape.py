@@ -103,12 +103,20 @@ class RuleShape(Shape):
         default=None, description="What stands in place of redacted text. Left out: '[CATEGORY]'."
     )
 
+    correct: bool = Field(
+        default=False,
+        description="Put the finding's correction in the place of redacted text where it has one, else the"
+        " replacement.",
+    )
+
     @model_validator(mode="after")
     def _makes_sense(self) -> RuleShape:
         if self.id == ON_ERROR:
             raise ValueError(f"the id {ON_ERROR!r} stands for checks that did not run: choose another")
         if self.replacement is not None and self.action != "redact":
             raise ValueError(f"replacement with the action {self.action}: it belongs to redact")
+        if self.correct and self.action != "redact":
+            raise ValueError(f"correct with the action {self.action}: it belongs to redact")
         return self
 
 

@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Any, Protocol
 
 from safety.errors import Blocked
-from safety.gate import Cut, Released
+from safety.gate import Cut, Outgoing, Released
 from safety.guard import PROTECT, Guard, new_id
 from safety.policy.model import StreamMode
 from safety.protection.drivers import (
@@ -226,7 +226,7 @@ class Guarded:
         return self.guard.policy.stream.mode is not StreamMode.OBSERVE
 
 
-def _pieces(released: Sequence[Released[Text] | Cut]) -> list[Any]:
+def _pieces(released: Sequence[Outgoing[Text]]) -> list[Any]:
     """The values to hand out; one whose text was taken out altogether is dropped."""
     return [
         item.item.put(item.item.text if item.texts is None else item.texts[0])

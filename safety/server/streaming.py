@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 
 from safety.errors import WireError
-from safety.gate import Cut, Released
+from safety.gate import Cut, Note, Outgoing
 from safety.guard import Guard
 from safety.server.upstream import UpstreamError
 from safety.stream import AsyncStream
@@ -72,9 +72,11 @@ class Relay:
         """The error that ends a stream which broke off."""
         return self._codec.fail(code, message)
 
-    def _bytes(self, piece: Released[Chunk] | Cut) -> bytes:
+    def _bytes(self, piece: Outgoing[Chunk]) -> bytes:
         if isinstance(piece, Cut):
             return self._codec.stop(piece.verdict, piece.choices)
+        if isinstance(piece, Note):
+            return self._codec.note(piece.verdict, piece.choice, piece.hits)
         if piece.texts is None:
             return piece.item.raw
         return self._codec.rewrite(piece.item, piece.texts)

@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from safety.models.cheap import PAIRS, Cheap, pair_rows
 from safety.models.heads import HEADS
-from safety.training.fit import Example, Say
+from safety.training.fit import Say
+from safety.training.lesson import Example
 
 
 @dataclass(frozen=True, slots=True)

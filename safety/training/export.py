@@ -1,5 +1,5 @@
-"""From a trained network to the files that ship: two ONNX graphs, the second of which takes up where the
-first ended; weights in 7 or 8 bits, in onnxruntime's own fused operations.
+"""From a trained network to the files that ship: for the guard two ONNX graphs, the second of which takes up
+where the first ended; for the verifier one. Weights in 7 or 8 bits, in onnxruntime's own fused operations.
 
 The graphs are written operation by operation rather than traced, so that what runs is what is meant, and no
 version of an exporter or an optimiser decides about speed. Matrices are quantised per output column, word
@@ -25,8 +25,9 @@ BITS = 7
 
 Array = NDArray[Any]
 
+TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 _SHAPES = {
-    **dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), ("texts", "tokens")),
+    **dict.fromkeys((*TOKENS, "words"), ("texts", "tokens")),
     "states": ("texts", "tokens", "width"),
     "logits": ("texts", "outputs"),
 }
@@ -43,14 +44,29 @@ def export(
     (texts, outputs). ``heads``: attention heads per layer.
     """
     for path, graph in ((lower, _Lower(state, heads, quantised)), (upper, _Upper(state, heads, quantised))):
-        model = helper.make_model(
-            graph.made(early),
-            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)],
-            ir_version=9,
-            producer_name="safety.training.export",
-        )
-        onnx.checker.check_model(model)
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        _write(graph.made(early), path)
+
+
+def export_pairs(
+    state: Mapping[str, Array], path: Path, *, heads: int, window: int, quantised: bool = True
+) -> None:
+    """Write the graph of a ``PairNetwork`` with these weights, for up to ``window`` tokens.
+
+    Inputs ``input_ids``, ``attention_mask``, ``token_type_ids``, int64, (pairs, tokens); outputs ``logits``,
+    float32, (pairs, 2), and ``words``, float32, (pairs, tokens).
+    """
+    _write(_Pairs(state, heads, quantised).made(window), path)
+
+
+def _write(graph: onnx.GraphProto, path: Path) -> None:
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)],
+        ir_version=9,
+        producer_name="safety.training.export",
+    )
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 class _Graph:
@@ -97,15 +113,20 @@ class _Graph:
         return self._add("LayerNormalization", states, *norm, epsilon=EPSILON, axis=-1)
 
     def _pooled(self, states: str) -> str:
-        last = self._table(np.array([-1], np.int64))
-        mask = self._add("Unsqueeze", self._add("Cast", "attention_mask", to=TensorProto.FLOAT), last)
+        mask = self._add("Unsqueeze", self._add("Cast", "attention_mask", to=TensorProto.FLOAT), self._last())
+        return self._add("Concat", *self._pools(states, mask), axis=1)
+
+    def _pools(self, states: str, mask: str) -> tuple[str, str]:
+        """The mean and the most of the states that ``mask`` is 1 at."""
         summed = self._add("ReduceSum", self._add("Mul", states, mask), self._axis(), keepdims=0)
         mean = self._add("Div", summed, self._add("ReduceSum", mask, self._axis(), keepdims=0))
         away = self._add(
             "Mul", self._add("Sub", self._table(np.float32(1)), mask), self._table(np.float32(1e4))
         )
-        most = self._add("ReduceMax", self._add("Sub", states, away), axes=[1], keepdims=0)
-        return self._add("Concat", mean, most, axis=1)
+        return mean, self._add("ReduceMax", self._add("Sub", states, away), axes=[1], keepdims=0)
+
+    def _last(self) -> str:
+        return self._table(np.array([-1], np.int64))
 
     def _dense(self, values: str, name: str, gives: str = "") -> str:
         """A linear layer in 32 bits."""
@@ -126,6 +147,34 @@ class _Graph:
         matrix = self._table(small), self._table(scales), zeros
         return self._add("DynamicQuantizeMatMul", states, *matrix, bias, domain=FUSED)
 
+    def _embedded(self, places: str) -> str:
+        """The states before the first layer; ``places``: the rows of the positions, one per token."""
+        name = "encoder.embeddings."
+        words = self._rows(f"{name}word_embeddings", "input_ids")
+        kinds = self._add("Gather", self._weight(f"{name}token_type_embeddings.weight"), "token_type_ids")
+        summed = self._add("Add", self._add("Add", words, kinds), places)
+        return self._normalised(summed, f"{name}LayerNorm")
+
+    def _places(self) -> str:
+        """The numbers of the tokens, from 0."""
+        length = self._add("Shape", "input_ids", start=1, end=2)
+        numbers = [self._table(np.array(n, np.int64)) for n in (0, 1)]
+        return self._add("Range", numbers[0], self._add("Squeeze", length), numbers[1])
+
+    def _rows(self, name: str, at: str, first: int | None = None) -> str:
+        """Rows of a table of embeddings (of its ``first`` ones), in 8 bits each."""
+        table = self._state[f"{name}.weight"][:first]
+        if not self._quantised:
+            return self._add("Gather", self._table(table), at)
+        scales = np.maximum(np.abs(table).max(1, keepdims=True) / 127, 1e-8).astype(np.float32)
+        small = np.rint(table / scales).astype(np.int8)
+        rows = self._add("Cast", self._add("Gather", self._table(small), at), to=TensorProto.FLOAT)
+        return self._add("Mul", rows, self._add("Gather", self._table(scales), at))
+
+    def _layers(self) -> int:
+        names = (name for name in self._state if name.startswith("encoder.encoder.layer."))
+        return 1 + max(int(name.split(".")[3]) for name in names)
+
     # ---- nodes and tables
 
     def _add(self, kind: str, *inputs: str, gives: str = "", domain: str = "", **attributes: Any) -> str:
@@ -144,7 +193,7 @@ class _Graph:
 
     def _table(self, values: Any) -> str:
         name = f"table_{len(self._tables)}"
-        self._tables.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self._tables.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
 
@@ -153,33 +202,18 @@ class _Lower(_Graph):
 
     def made(self, early: int) -> onnx.GraphProto:
         """The whole graph."""
-        states = self._embedded()
+        states = self._embedded(self._sliced())
         for number in range(early):
             states = self._layer(states, number, "states" if number == early - 1 else "")
         inner = self._add("Gelu", self._dense(self._pooled(states), "early.0"), domain=FUSED)
         self._dense(inner, "early.2", "logits")
-        names = ("input_ids", "attention_mask", "token_type_ids")
-        return self._graph(dict.fromkeys(names, TensorProto.INT64), ("logits", "states"))
+        return self._graph(dict.fromkeys(TOKENS, TensorProto.INT64), ("logits", "states"))
 
-    def _embedded(self) -> str:
-        words = self._words()
-        length = self._add("Shape", "input_ids", start=1, end=2)
+    def _sliced(self) -> str:
         positions = self._weight("encoder.embeddings.position_embeddings.weight")
         first = [self._table(np.array([0], np.int64)) for _ in range(2)]
-        places = self._add("Slice", positions, first[0], length, first[1])
-        types = self._weight("encoder.embeddings.token_type_embeddings.weight")
-        kinds = self._add("Gather", types, "token_type_ids")
-        summed = self._add("Add", self._add("Add", words, kinds), places)
-        return self._normalised(summed, "encoder.embeddings.LayerNorm")
-
-    def _words(self) -> str:
-        table = self._state["encoder.embeddings.word_embeddings.weight"]
-        if not self._quantised:
-            return self._add("Gather", self._table(table), "input_ids")
-        scales = np.maximum(np.abs(table).max(1, keepdims=True) / 127, 1e-8).astype(np.float32)
-        small = np.rint(table / scales).astype(np.int8)
-        rows = self._add("Cast", self._add("Gather", self._table(small), "input_ids"), to=TensorProto.FLOAT)
-        return self._add("Mul", rows, self._add("Gather", self._table(scales), "input_ids"))
+        length = self._add("Shape", "input_ids", start=1, end=2)
+        return self._add("Slice", positions, first[0], length, first[1])
 
 
 class _Upper(_Graph):
@@ -188,10 +222,27 @@ class _Upper(_Graph):
     def made(self, early: int) -> onnx.GraphProto:
         """The whole graph."""
         states = "states"
-        layers = 1 + max(
-            int(name.split(".")[3]) for name in self._state if name.startswith("encoder.encoder.layer.")
-        )
-        for number in range(early, layers):
+        for number in range(early, self._layers()):
             states = self._layer(states, number)
         self._dense(self._pooled(states), "heads", "logits")
         return self._graph({"states": TensorProto.FLOAT, "attention_mask": TensorProto.INT64}, ("logits",))
+
+
+class _Pairs(_Graph):
+    """From the tokens of evidence and claim to what is thought of the claim, and of each token."""
+
+    def made(self, window: int) -> onnx.GraphProto:
+        """The whole graph."""
+        states = self._embedded(self._rows("encoder.embeddings.position_embeddings", self._places(), window))
+        for number in range(self._layers()):
+            states = self._layer(states, number)
+        claim = self._add(
+            "Unsqueeze", self._add("Cast", "token_type_ids", to=TensorProto.FLOAT), self._last()
+        )
+        first = self._add("Gather", states, self._table(np.array(0, np.int64)), axis=1)
+        pooled = self._add("Concat", first, *self._pools(states, claim), axis=1)
+        self._dense(pooled, "heads", "logits")
+        word = [self._table(self._state["words.weight"].T), self._weight("words.bias")]
+        each = self._add("Add", self._add("MatMul", states, word[0]), word[1])
+        self._add("Squeeze", each, self._last(), gives="words")
+        return self._graph(dict.fromkeys(TOKENS, TensorProto.INT64), ("logits", "words"))

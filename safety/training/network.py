@@ -9,6 +9,7 @@ training data never saw.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,19 +30,7 @@ class Network(nn.Module):
 
     def __init__(self, base: Path, *, layers: int, early: int, frozen: int, dropout: float) -> None:
         super().__init__()
-        logging.set_verbosity_error()  # the base's own head is left out: no news
-        logging.disable_progress_bar()
-        self.encoder = AutoModel.from_pretrained(
-            base,
-            attn_implementation=attention(),
-            add_pooling_layer=False,
-            # Drawing random numbers for every state costs a CPU more than what they regularise is worth, and
-            # with them attention falls back to its slow form.
-            attention_probs_dropout_prob=0.0,
-            hidden_dropout_prob=0.0,
-        )
-        self.encoder.encoder.layer = self.encoder.encoder.layer[:layers]
-        self.encoder.config.num_hidden_layers = layers
+        self.encoder = pretrained(base, layers)
         self.dropout = nn.Dropout(dropout)
         width = self.encoder.config.hidden_size
         self.heads = nn.Linear(2 * width, OUTPUTS)
@@ -76,3 +65,21 @@ class Network(nn.Module):
 def _pooled(states: Tensor, mask: Tensor) -> Tensor:
     mean = (states * mask).sum(1) / mask.sum(1)
     return torch.cat((mean, (states - (1 - mask) * 1e4).amax(1)), -1)
+
+
+def pretrained(base: Path, layers: int) -> Any:
+    """The first ``layers`` of the encoder in ``base``."""
+    logging.set_verbosity_error()  # the base's own head is left out: no news
+    logging.disable_progress_bar()
+    encoder = AutoModel.from_pretrained(
+        base,
+        attn_implementation=attention(),
+        add_pooling_layer=False,
+        # Drawing random numbers for every state costs a CPU more than what they regularise is worth, and
+        # with them attention falls back to its slow form.
+        attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=0.0,
+    )
+    encoder.encoder.layer = encoder.encoder.layer[:layers]
+    encoder.config.num_hidden_layers = layers
+    return encoder

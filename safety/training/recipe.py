@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from safety.errors import ConfigError
 from safety.models.heads import HEADS
 from safety.training.augment import augmented
 from safety.training.distil import DistilOptions
-from safety.training.fit import FitOptions
+from safety.training.keys import checked, known, read_recipe
+from safety.training.lesson import GuardFit
 from safety.training.rows import Row
-
-RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class Recipe:
     area_cost: float = 0.0005
     recall_cost: float = 0.005
     distil_rows: int = 40_000
-    fit: FitOptions = field(default_factory=FitOptions)
+    fit: GuardFit = field(default_factory=GuardFit)
     distil: DistilOptions = field(default_factory=DistilOptions)
 
     def epoch(self, rows: Sequence[Row], written: Sequence[Row], number: int) -> list[Row]:
@@ -86,17 +82,13 @@ def _sample(pool: list[Row], most: int, rng: random.Random) -> list[Row]:
 
 def load_recipe(name: str | Path) -> Recipe:
     """The recipe in a file, or a shipped one by name. ``ConfigError`` names the key that is not right."""
-    path = RECIPES / f"{name}.yaml" if str(name).isidentifier() else Path(name)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a recipe: {error}") from error
-    own = _checked(Recipe, data, str(path))
-    own["fit"] = FitOptions(**_checked(FitOptions, own.get("fit", {}), f"{path}: fit"))
-    own["distil"] = DistilOptions(**_checked(DistilOptions, own.get("distil", {}), f"{path}: distil"))
+    path, _, data = read_recipe(name)
+    own = checked(Recipe, data, str(path))
+    own["fit"] = GuardFit(**checked(GuardFit, own.get("fit", {}), f"{path}: fit"))
+    own["distil"] = DistilOptions(**checked(DistilOptions, own.get("distil", {}), f"{path}: distil"))
     own["alarms"] = {
-        head: Alarms(**_checked(Alarms, rates, f"{path}: alarms.{head}"))
-        for head, rates in _known(HEADS, own.get("alarms", {}), f"{path}: alarms").items()
+        head: Alarms(**checked(Alarms, rates, f"{path}: alarms.{head}"))
+        for head, rates in known(HEADS, own.get("alarms", {}), f"{path}: alarms").items()
     }
     own["leave_out"] = tuple(own.get("leave_out", ()))
     recipe = Recipe(**own)
@@ -108,46 +100,3 @@ def load_recipe(name: str | Path) -> Recipe:
             f"{recipe.fit.window - 2} tokens beside the special ones"
         )
     return recipe
-
-
-def _is_number(value: object, *kinds: type) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-# By annotation: what a value must be, in words and as a test.
-_VALUES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "str": ("a text", lambda v: isinstance(v, str)),
-    "int": ("a whole number", lambda v: _is_number(v, int)),
-    "int | None": ("a whole number", lambda v: v is None or _is_number(v, int)),
-    "float": ("a number (YAML takes 1e-4 for a text: write 1.0e-4)", lambda v: _is_number(v, int, float)),
-    "tuple[str, ...]": (
-        "a list of texts",
-        lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v),
-    ),
-    "Mapping[str, int]": (
-        "a mapping of texts to whole numbers",
-        lambda v: (
-            isinstance(v, dict) and all(isinstance(k, str) and _is_number(n, int) for k, n in v.items())
-        ),
-    ),
-}
-_NESTED = "a mapping", lambda v: isinstance(v, dict)
-
-
-def _checked(kind: type[Any], data: Any, place: str) -> dict[str, Any]:
-    """``data`` as the arguments that ``kind`` is made of."""
-    types = {f.name: str(f.type) for f in fields(kind)}
-    for key, value in _known(sorted(types), data, place).items():
-        allowed, fits = _VALUES.get(types[key], _NESTED)
-        if not fits(value):
-            raise ConfigError(f"{place}: {key}: {value!r}: allowed is {allowed}")
-    return dict(data)
-
-
-def _known(keys: Sequence[str], data: Any, place: str) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise ConfigError(f"{place}: {type(data).__name__}: allowed is a mapping of {', '.join(keys)}")
-    for key in data:
-        if key not in keys:
-            raise ConfigError(f"{place}: unknown key {key!r}: allowed are {', '.join(keys)}")
-    return data

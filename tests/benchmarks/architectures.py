@@ -37,7 +37,7 @@ from safety.detectors.normalise import Reader  # noqa: E402
 from safety.detectors.prompt_shield import PromptShield  # noqa: E402
 from safety.errors import ConfigError  # noqa: E402
 from safety.guard import Guard  # noqa: E402
-from safety.models.card import CHEAP, LOWER, TOKENIZER, UPPER, WEIGHTS, Card, read_card, read_file  # noqa: E402
+from safety.models.card import CHEAP, LOWER, TOKENIZER, UPPER, WEIGHTS, Card, file_of, read_card  # noqa: E402
 from safety.models.cascade import Cascade  # noqa: E402
 from safety.models.cheap import Cheap  # noqa: E402
 from safety.models.encoder import Encoder, Window  # noqa: E402
@@ -250,9 +250,9 @@ class Parts:
     @classmethod
     def load(cls, folder: Path) -> Parts:
         card = read_card(folder)
-        pieces = Pieces(Tokenizer.from_str(read_file(folder, TOKENIZER, card).decode()))
-        cheap = Cheap.from_bytes(read_file(folder, CHEAP, card), str(folder / CHEAP))
-        graphs = [read_file(folder, name, card) for name in (LOWER, UPPER)]
+        pieces = Pieces(Tokenizer.from_str(file_of(folder, TOKENIZER, card.files).decode()))
+        cheap = Cheap.from_bytes(file_of(folder, CHEAP, card.files), str(folder / CHEAP))
+        graphs = [file_of(folder, name, card.files) for name in (LOWER, UPPER)]
         return cls(card, pieces, cheap, Encoder(*graphs, str(folder), threads=1))
 
     def said(self, length: int) -> str:

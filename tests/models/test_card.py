@@ -23,8 +23,8 @@ from safety.models.card import (
     Card,
     Exit,
     Scale,
+    file_of,
     read_card,
-    read_file,
     scored,
 )
 from safety.models.cascade import Cascade
@@ -121,7 +121,7 @@ def test_a_changed_file_is_named(tmp_path: Path, name: str, change: Any) -> None
 def test_a_file_that_is_not_on_the_card_is_damaged(made: Path) -> None:
     card = replace(read_card(made), files={})
     with pytest.raises(ConfigError, match=r"cheap\.npz: damaged"):
-        read_file(made, CHEAP, card)
+        file_of(made, CHEAP, card.files)
 
 
 @pytest.mark.parametrize(

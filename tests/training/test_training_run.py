@@ -24,9 +24,10 @@ from safety.models.cascade import Cascade
 from safety.models.heads import HEADS, spoken
 from safety.training.base import PACKAGE, base_folder
 from safety.training.choosing import scale_for
+from safety.training.folder import CHECKPOINT, draft
 from safety.training.recipe import RECIPES, Alarms, Recipe
 from safety.training.rows import Row, written_rows
-from safety.training.run import CHECKPOINT, TAUGHT, Training, _draft, _finished, _rows, train
+from safety.training.run import TAUGHT, Training, _finished, _rows, train
 
 
 def times(folder: Path) -> dict[str, int]:
@@ -112,12 +113,12 @@ def test_without_the_package_that_carries_the_base_the_extra_is_named(
 
 def test_half_a_file_is_no_step_done(tmp_path: Path) -> None:
     path = tmp_path / "encoder.onnx"
-    with suppress(KeyboardInterrupt), _draft(path) as draft:
-        draft.write_text("hal")
+    with suppress(KeyboardInterrupt), draft(path) as new:
+        new.write_text("hal")
         raise KeyboardInterrupt
     assert not path.exists()
-    with _draft(path) as draft:
-        draft.write_text("whole")
+    with draft(path) as new:
+        new.write_text("whole")
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("encoder.onnx", "whole")]
 
 

@@ -27,11 +27,13 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """``reason`` applies with ``strength`` (0 and up); ``detail`` says so to a person."""
+    """``reason`` applies with ``strength`` (0 and up); ``detail`` says so to a person. ``instead``: a place
+    in the answer (code points) and what the source has there."""
 
     reason: str
     strength: float
     detail: str = ""
+    instead: tuple[int, int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import math
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -20,6 +20,11 @@ from safety.sentences import boundaries
 
 MAX_UNIT = 320  # code points: longer sentences (records, table rows) are cut where a field ends
 MAX_POSTINGS = 2000
+RANKED = 24  # units that are looked at for what a model is shown
+SHARE = 0.25  # what a unit is worth for words that are covered already
+FADE = 0.3  # what a word is worth once more
+NEAR = 0.4  # what the units beside the best are worth, as a share of it
+_EVEN: Mapping[str, float] = {}
 _FIELD = re.compile(
     r"\s\|\s|\t|[\"']\s*:\s|[\"}\]]\s*,\s*[\"{\[]|^\W{0,3}[^\W\d_][^:.,\n]{0,30}:\s\S", re.MULTILINE
 )
@@ -66,6 +71,7 @@ class Index:
             unit for number, text in enumerate(sources) for unit in _units(number, text) if unit.passage.words
         )
         self._postings: dict[str, list[int]] = defaultdict(list)
+        self._firsts: dict[int, int] = {}  # the first unit of each source
         self.prefixes: set[str] = set()
         self.initials: set[str] = set()
         self._numbers: set[float] = set()
@@ -77,6 +83,7 @@ class Index:
             bases.sort()
 
     def _add(self, at: int, unit: Unit) -> None:
+        self._firsts.setdefault(unit.source, at)
         for stem in unit.stems:
             self._postings[stem].append(at)
         self.prefixes |= unit.prefixes
@@ -136,10 +143,48 @@ class Index:
             frozenset().union(*(unit.prefixes for unit in window)),
         )
 
+    def relevant(self, weights: Mapping[str, float], room: int) -> list[Unit]:
+        """The units that together say most of the weighted stems, in order of the text: at most ``room``
+        code points, or one unit. The head of a record comes along: it names the fields."""
+        scores = self._scores(set(weights), weights)
+        if not scores:
+            return list(self._within(range(len(self.units)), room))
+        left = dict(weights)
+        ranked = nsmallest(RANKED, scores, key=lambda at: (-scores[at], at))
+        chosen: list[int] = []
+        while ranked and self._length(chosen) < room:
+            best = max(ranked, key=lambda at: (self._gain(at, left) + SHARE * scores[at], -at))
+            ranked.remove(best)
+            chosen.append(best)
+            for stem in self.units[best].stems & left.keys():
+                left[stem] *= FADE
+            if len(chosen) == 1:  # what stands beside the best often goes on about the same
+                scores |= {at: max(scores.get(at, 0.0), NEAR * scores[best]) for at in self._around(best)}
+                ranked = list(dict.fromkeys((*ranked, *self._around(best))))
+        heads = [self._firsts[self.units[at].source] for at in chosen if self.units[at].record]
+        return list(self._within(dict.fromkeys((chosen[0], *heads, *chosen)), room))
+
+    def _gain(self, at: int, left: Mapping[str, float]) -> float:
+        return sum(self.weight(stem) * left[stem] for stem in self.units[at].stems & left.keys())
+
+    def _around(self, best: int) -> list[int]:
+        return [at for at in (best - 1, best + 1) if self._beside(at, best)]
+
+    def _length(self, chosen: Iterable[int]) -> int:
+        return sum(unit.passage.end - unit.passage.start for unit in map(self.units.__getitem__, chosen))
+
+    def _within(self, chosen: Iterable[int], room: int) -> Iterator[Unit]:
+        """As many of the chosen as there is room for, in order of the text."""
+        kept: list[int] = []
+        for at in chosen:
+            if not kept or self._length((*kept, at)) <= room:
+                kept.append(at)
+        return (self.units[at] for at in sorted(kept))
+
     def _beside(self, at: int, best: int) -> bool:
         return 0 <= at < len(self.units) and self.units[at].source == self.units[best].source
 
-    def _scores(self, stems: set[str]) -> dict[int, float]:
+    def _scores(self, stems: set[str], weights: Mapping[str, float] = _EVEN) -> dict[int, float]:
         scores: dict[int, float] = defaultdict(float)
         walked = 0
         for stem in sorted(stems & self._postings.keys(), key=lambda s: (len(self._postings[s]), s)):
@@ -147,7 +192,7 @@ class Index:
             walked += len(postings)
             if walked > MAX_POSTINGS and scores:
                 break
-            weight = self.weight(stem)
+            weight = self.weight(stem) * weights.get(stem, 1.0)
             for at in postings[:MAX_POSTINGS]:
                 scores[at] += weight
         return scores

@@ -1,13 +1,12 @@
-"""From marks to one score: a sum of weights through the logistic function.
+"""From marks to log-odds: a sum of weights.
 
 The weights began as a logistic regression on constructed and annotated pairs (copies and records) and were
 set by hand where such pairs say little: in a paraphrase a number that no source has counts for much, a
-word that it lacks for little. 0.5 is the threshold that the shipped policies use.
+word that it lacks for little. 0 is the threshold where no model is asked.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 from safety.detectors.groundedness.comparison import Case, Manner, Mark
@@ -26,7 +25,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Mark]], ...] = (
 )
 BIAS = -2.2
 NO_EVIDENCE = Mark("no_evidence", 1, "no source speaks of this")
-NO_EVIDENCE_SCORE = 0.75
+NO_EVIDENCE_ODDS = 1.1
 
 # Log-odds per unit of strength, by manner: (copy, free, record).
 WEIGHTS: dict[str, tuple[float, float, float]] = {
@@ -56,10 +55,10 @@ CONTRADICTIONS = frozenset(
 _COLUMN = {Manner.COPY: 0, Manner.FREE: 1, Manner.RECORD: 2}
 
 
-def judge(case: Case, shift: float = 0.0) -> tuple[float, Mark | None]:
-    """The score of a claim (0 borne out, 1 not) and the mark that counted most, if any.
+def log_odds(case: Case) -> tuple[float, Mark | None]:
+    """The log-odds that a claim is not borne out, and the mark that counted most, if any.
 
-    Of marks with one reason only the strongest counts. ``shift`` moves every claim's log-odds.
+    Of marks with one reason only the strongest counts.
     """
     column = _COLUMN[case.manner]
     marks: dict[str, Mark] = {}
@@ -70,5 +69,4 @@ def judge(case: Case, shift: float = 0.0) -> tuple[float, Mark | None]:
                 marks[mark.reason] = mark
     worth = {reason: WEIGHTS[reason][column] * mark.strength for reason, mark in marks.items()}
     first = max(worth, key=lambda reason: worth[reason], default=None)
-    total = BIAS + shift + sum(worth.values())
-    return 1 / (1 + math.exp(-total)), None if first is None else marks[first]
+    return BIAS + sum(worth.values()), None if first is None else marks[first]

@@ -22,7 +22,8 @@ def numbers(case: Case) -> Iterator[Mark]:
             other = _counterpart(case, value)
         if other is not None:
             theirs = case.source[other.start : other.end]
-            yield Mark("number_differs", 1, f"number differs: {said} against {theirs}")
+            instead = value.start, value.end, theirs
+            yield Mark("number_differs", 1, f"number differs: {said} against {theirs}", instead)
         elif _asked(case, value):
             continue
         elif case.index.holds_value(value):
@@ -100,9 +101,9 @@ def dates(case: Case) -> Iterator[Mark]:
         said = case.text[date.start : date.end]
         other = _other_date(case, date)
         if other is not None:
-            yield Mark(
-                "date_differs", 1, f"date differs: {said} against {case.source[other.start : other.end]}"
-            )
+            theirs = case.source[other.start : other.end]
+            instead = date.start, date.end, theirs
+            yield Mark("date_differs", 1, f"date differs: {said} against {theirs}", instead)
         elif _asked(case, date):
             continue
         elif case.index.holds_date(date):

@@ -22,7 +22,8 @@ def names(case: Case) -> Iterator[Mark]:
     swapped = next((slot for slot in case.slots if _name_slot(case, slot)), None)
     if swapped is not None:
         said, theirs = case.said(swapped.claim), case.written(swapped.source)
-        yield Mark("name_differs", 1, f"name differs: {said} against {theirs}")
+        instead = swapped.claim[0].start, swapped.claim[-1].end, theirs
+        yield Mark("name_differs", 1, f"name differs: {said} against {theirs}", instead)
     missing = [word for word in _names(case.claim) if not _known(case, word)]
     absent = [word for word in missing if not case.in_sources(word) and not _of_known_name(case, word)]
     if absent:

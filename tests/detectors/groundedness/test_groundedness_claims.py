@@ -24,7 +24,6 @@ def claims(text: str) -> list[str]:
         "There is no information about opening hours.",
         "I think blue suits the room better.",
         "Please let me know if you need anything else.",
-        "Click the blue button and choose a folder.",
         "As an AI language model, opinions are not my thing.",
         "# Results of the trial",
         "Here are the main points:",
@@ -47,6 +46,7 @@ def test_no_claim(text: str) -> None:
         "1. Opened in 1889",
         "| Height | 330 m |",
         "We are open from 9 to 5.",
+        "Click the blue button and choose a folder.",
         "Please pay 12 euros at the desk.",
         "这座桥全长36公里。",
     ],
@@ -64,6 +64,20 @@ def test_sentences_and_clauses() -> None:
 def test_what_the_source_says_is_the_claim_without_saying_so() -> None:
     (claim,) = claims_of("According to the document, the tower is tall.", 2)
     assert [word.lower for word in claim.passage.words] == ["the", "tower", "is", "tall"]
+
+
+def test_a_phrase_is_a_claim_if_it_is_all_there_is() -> None:
+    (claim,) = claims_of("Arden Vale", 2, alone=True)
+    assert (claim.start, claim.end, claim.bare) == (0, 10, True)
+    for text in ("Arden Vale ", "Arden Vale:", "It is tall. Arden Vale", "Yes", "Arden Vale?"):
+        assert not any(claim.bare for claim in claims_of(text, 2, alone=True)), text
+    assert list(claims_of("Arden Vale", 2)) == []
+
+
+def test_the_sentence_before_comes_along_if_it_is_near() -> None:
+    text = f"Acme makes kites. It was founded in 1987. {'It is very old, ' * 20}indeed. It is in Lyon now."
+    before = [claim.before and text[slice(*claim.before)] for claim in claims_of(text, 2)]
+    assert before == [None, "Acme makes kites. ", "It was founded in 1987. ", None]
 
 
 @settings(max_examples=200, deadline=None)

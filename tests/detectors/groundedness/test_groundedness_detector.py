@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,12 @@ from hypothesis import strategies as st
 
 from safety.detectors.groundedness import Groundedness, GroundednessOptions
 from safety.detectors.groundedness.examples import NEGATIVES, POSITIVES
+from safety.detectors.groundedness.pairing import Pair
 from safety.detectors.groundedness.passage import read
-from safety.sentences import boundaries
-from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
+from safety.detectors.groundedness.verifier import Blend, Doubt
+from safety.gate import Gate
+from safety.policy.model import StreamPolicy
+from safety.types import Action, Delta, Exchange, Finding, Origin, Segment, Span, Stage, Verdict
 
 SOURCE = POSITIVES[0].source
 WRONG = "The Eiffel Tower is 350 metres tall."
@@ -128,17 +133,44 @@ def test_spans_are_exact(answer: str, source: str, start: int) -> None:
         assert finding.support is None or document(source).excerpt(finding.support)
 
 
-@settings(max_examples=150, deadline=None)
-@given(ANSWERS, SOURCES, st.data())
-def test_windows_cut_where_sentences_end_find_what_the_whole_does(
+class Reciter:
+    """A verifier whose doubt depends on all that it is shown, and on nothing else."""
+
+    label, blend = "reciter@1", Blend(pair=1, checks=0, named=0)
+
+    def doubts(self, pairs: Sequence[Pair]) -> list[Doubt]:
+        return [Doubt((crc32(repr(pair).encode("utf-8", "replace")) % 97) / 10, 0, ()) for pair in pairs]
+
+
+LINES = st.sampled_from(
+    [
+        *(e.answer for e in (*POSITIVES, *NEGATIVES) if not e.question),
+        "It is tall.",
+        "They say so; it was built in 1889!",
+        "She said that this is 300 m high.\n\n- It is old\n",
+    ]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(LINES | NOISE, max_size=8).map(" ".join), SOURCES, st.data())
+def test_a_stream_in_any_chunks_finds_what_the_whole_does(
     answer: str, source: str, data: st.DataObject
 ) -> None:
-    ends = boundaries(answer, final=True)
-    cuts = sorted(data.draw(st.sets(st.sampled_from(ends)))) if ends else []
-    pieces: list[Finding] = []
+    detector = Groundedness(GroundednessOptions(min_score=0), verifier=Reciter())
+    gate: Gate[str] = Gate(Exchange("x", Stage.INPUT, (document(source),)), StreamPolicy())
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(answer)), max_size=12)))
+    streamed: list[Finding] = []
     for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True):
-        pieces += found(exchange(answer[start:end], document(source), start=start))
-    assert pieces == found(exchange(answer, document(source)))
+        if start < end:
+            gate.feed("", [Delta("/a", Origin.ASSISTANT, answer[start:end])])
+        while windows := gate.due():
+            for window in windows:
+                streamed += found(window, detector)
+                gate.settle(window, Verdict(window, "p", Action.ALLOW, Action.ALLOW))
+    judged = max((f.span.end for f in streamed if f.span), default=0)
+    whole = found(exchange(answer, document(source)), detector)
+    assert streamed == [f for f in whole if f.span and f.span.end <= judged]
 
 
 @pytest.mark.parametrize("piece", ["a", "-----", "a1", " - "])

@@ -6,7 +6,7 @@ from safety.detectors.groundedness.comparison import Case, Manner, open_case
 from safety.detectors.groundedness.examples import KNOWN_FALSE_ALARMS, NEGATIVES, POSITIVES
 from safety.detectors.groundedness.index import Index
 from safety.detectors.groundedness.passage import read
-from safety.detectors.groundedness.score import CHECKS, CONTRADICTIONS, WEIGHTS, judge
+from safety.detectors.groundedness.score import CHECKS, CONTRADICTIONS, WEIGHTS, log_odds
 
 SOURCE = "The committee approved the new budget in Berlin after a long debate."
 
@@ -45,11 +45,10 @@ def test_every_mark_has_a_weight_and_every_contradiction_is_a_mark() -> None:
     assert WEIGHTS.keys() >= CONTRADICTIONS
 
 
-def test_more_marks_and_more_strictness_raise_the_score() -> None:
-    clean, _ = judge(case(SOURCE))
-    one, mark = judge(case("The committee approved the new budget in Paris after a long debate."))
-    two, _ = judge(case("The committee approved the old budget in Paris after a long debate."))
-    assert clean < 0.3 < 0.5 < one < two
+def test_more_marks_raise_the_odds() -> None:
+    clean, _ = log_odds(case(SOURCE))
+    one, mark = log_odds(case("The committee approved the new budget in Paris after a long debate."))
+    two, _ = log_odds(case("The committee approved the old budget in Paris after a long debate."))
+    assert clean < -1 < 0 < one < two
     assert mark is not None
     assert (mark.reason, mark.detail) == ("name_differs", "name differs: Paris against Berlin")
-    assert judge(case(SOURCE), 2.0)[0] > clean
