@@ -97,9 +97,9 @@ TOUR = (
         "an invented sentence, streamed",
         "How long is the warranty on the frame?",
         HANDBOOK,
-        "cut before the invented sentence",
+        "the invented sentence is left out, the rest goes on",
         lambda seen: (
-            seen.finish == "content_filter"
+            seen.finish == "stop"
             and "5 years" in seen.text
             and INVENTION.strip() not in seen.text
             and "insurance" not in seen.text
@@ -157,6 +157,15 @@ def _chunks(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             yield json.loads(line.removeprefix("data: "))
 
 
+def evidence(stop: Stop, events: list[Event]) -> Iterator[str]:
+    """What the record says was nearest to an ungrounded sentence: the places are in it, the text is ours."""
+    text = stop.body()["messages"][1]["content"]
+    for hit in {hit.start: hit for event in events for hit in event.hits}.values():
+        if hit.category.startswith("ungrounded"):
+            near = "nothing" if hit.support is None else text[hit.support_start : hit.support_end]
+            yield f"    nearest  {near}  ({hit.evidence})"
+
+
 def describe(stop: Stop, seen: Seen, events: list[Event]) -> list[str]:
     """The lines to print about one request."""
     outcome = "as described" if stop.right(seen) else "NOT AS DESCRIBED"
@@ -172,7 +181,7 @@ def describe(stop: Stop, seen: Seen, events: list[Event]) -> list[str]:
     for event in events:
         hits = ", ".join(dict.fromkeys(_hit(h) for h in event.hits))
         lines.append(f"    verdict  {event.stage}: {event.action}" + (f" by {hits}" if hits else ""))
-    return lines
+    return [*lines, *evidence(stop, events)]
 
 
 def _hit(hit: RuleHit) -> str:

@@ -19,6 +19,7 @@ from safety.events.mask import excerpt, mask_error
 from safety.types import Action, Hit, Origin, Outcome, Ran, Stage, Verdict
 
 MAX_HITS = 100  # hits described one by one; the strictest come first, the rest are counted
+MAX_WORDS = 20  # places within one hit
 MAX_TEXT = 300  # code points of any one label, error, evidence or path
 
 
@@ -37,7 +38,9 @@ class DetectorRun:
 @dataclass(frozen=True, slots=True)
 class RuleHit:
     """A rule that fired, and on what. ``start`` and ``end`` are code points of the string at ``path``;
-    ``excerpt`` is masked, and ``detail`` empty, unless the policy keeps raw excerpts."""
+    ``words`` are the places in it that it is about, where not all of it is. ``excerpt`` is masked, and
+    ``detail`` empty, unless the policy keeps raw excerpts. ``support`` is the path of the nearest evidence in
+    the request, from ``support_start`` to ``support_end``."""
 
     rule: str
     action: Action
@@ -54,6 +57,10 @@ class RuleHit:
     end: int | None = None
     excerpt: str = ""
     detail: str = ""
+    words: tuple[tuple[int, int], ...] = ()
+    support: str | None = None
+    support_start: int | None = None
+    support_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,7 @@ def _run(verdict: Verdict, outcome: Outcome, raw: bool) -> DetectorRun:
 
 
 def _hit(verdict: Verdict, hit: Hit, raw: bool) -> RuleHit:
-    finding, span = hit.finding, hit.finding.span
+    finding, span, support = hit.finding, hit.finding.span, hit.finding.support
     segment = None if span is None else verdict.exchange.segment_at(span)
     evidence = finding.evidence
     # The finding that stands for a failed detector carries the failure's message as its evidence.
@@ -195,6 +202,10 @@ def _hit(verdict: Verdict, hit: Hit, raw: bool) -> RuleHit:
         end=None if span is None else int(span.end),
         excerpt="" if segment is None or span is None else excerpt(segment, span, finding.category, raw=raw),
         detail=_clip(finding.detail) if raw else "",
+        words=tuple((int(one.start), int(one.end)) for one in finding.words[:MAX_WORDS]),
+        support=None if support is None else _clip(support.path),
+        support_start=None if support is None else int(support.start),
+        support_end=None if support is None else int(support.end),
     )
 
 
@@ -249,6 +260,10 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
+def _places(value: Any) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in value)
+
+
 def _optional_origin(value: Any) -> Origin | None:
     return None if value is None else Origin(value)
 
@@ -264,7 +279,7 @@ _READERS: dict[type, dict[str, Callable[[Any], Any]]] = {
         "ran": lambda rows: tuple(_read(DetectorRun, row) for row in rows),
         "hits": lambda rows: tuple(_read(RuleHit, row) for row in rows),
     },
-    RuleHit: {"action": Action.parse, "origin": _optional_origin},
+    RuleHit: {"action": Action.parse, "origin": _optional_origin, "words": _places},
     DetectorRun: {"ran": Ran},
     Gap: {},
 }

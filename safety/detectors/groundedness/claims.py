@@ -164,7 +164,7 @@ def _claim(text: str, uncited: str, start: int, end: int, min_words: int) -> Cla
         return None
     said = _ATTRIBUTION.match(text, words_at, end)
     passage = read(uncited, said.end() if said else words_at, end)
-    if _told(passage) < min_words or _is_heading(text[start:end], passage):
+    if _told(passage) < min_words or _is_heading(uncited[start:end].rstrip() or text[start:end], passage):
         return None
     if _NO_CLAIM_WITHOUT_FIGURES.match(body) and not passage.values and not passage.dates:
         return None
