@@ -1,4 +1,4 @@
-"""A folder like that of a shipped model, tiny and with random weights; made without torch."""
+"""Folders like those of shipped models, tiny and with random weights; made without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from safety.models.card import CARD, CHEAP, LOWER, TOKENIZER, UPPER, Card, Exit, Scale
 from safety.models.cheap import PAIRS, Cheap
 from safety.models.heads import HARM, HEADS
-from safety.training.export import export
+from safety.models.verifier_card import PAIRS as VERIFIER
+from safety.models.verifier_card import VerifierCard
+from safety.training.export import export, export_pairs
 
 WIDTH, INNER, LAYERS, EARLY, ATTENTION, SIZE, HIDDEN = 32, 64, 2, 1, 4, 4, 5
 OUTPUTS = len(HEADS) + len(HARM)
@@ -106,5 +108,41 @@ def folder(place: Path, *, exits: dict[str, Exit] | None = None, window: int = 2
     files = {name: sha256((place / name).read_bytes()).hexdigest() for name in names}
     scales = {head: Scale(0.1, 0.5) for head in HEADS}
     card = Card("tiny", "7", HEADS, window, overlap, scales, {"cheap": exits or {}}, files)
+    (place / CARD).write_text(card.to_json(), encoding="utf-8")
+    return place
+
+
+def pair_state(words: int = len(WORDS)) -> dict[str, np.ndarray]:
+    """The weights of a verifier's network of so many ``words``, as ``PairNetwork.state_dict`` names them."""
+    made = state(seed=1)
+    rng = np.random.default_rng(2)
+    made["encoder.embeddings.word_embeddings.weight"] = rng.normal(0, 0.3, (words, WIDTH))
+    for name, shape in (("heads", (2, 3 * WIDTH)), ("words", (1, WIDTH))):
+        made[f"{name}.weight"], made[f"{name}.bias"] = rng.normal(0, 0.3, shape), np.zeros(shape[0])
+    return {name: values.astype(np.float32) for name, values in made.items()}
+
+
+def spotting(word: str = "evil") -> dict[str, np.ndarray]:
+    """Weights with which a claim is not borne out when ``word`` is in it, and it is the word that is not:
+    log-odds of about 7, and -4 of any other claim or word. No token sees another."""
+    made = {name: np.zeros_like(values) for name, values in pair_state().items()}
+    for name, values in made.items():
+        values += name.endswith("LayerNorm.weight")
+    made["encoder.embeddings.word_embeddings.weight"][WORDS.index(word), 0] = 10
+    made["heads.weight"][0, 2 * WIDTH] = made["words.weight"][0, 0] = 2
+    made["heads.bias"][:] = made["words.bias"][:] = -4
+    return made
+
+
+def verifier_folder(
+    place: Path, weights: dict[str, np.ndarray] | None = None, *, quantised: bool = True, window: int = 256
+) -> Path:
+    """Write the files of a verifier."""
+    place.mkdir(parents=True, exist_ok=True)
+    given = pair_state() if weights is None else weights
+    export_pairs(given, place / VERIFIER, heads=ATTENTION, window=window, quantised=quantised)
+    tokenizer().save(str(place / TOKENIZER))
+    files = {name: sha256((place / name).read_bytes()).hexdigest() for name in (VERIFIER, TOKENIZER)}
+    card = VerifierCard("tiny", "7", window, files=files)
     (place / CARD).write_text(card.to_json(), encoding="utf-8")
     return place

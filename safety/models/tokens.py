@@ -1,3 +1,3 @@
 """BERT's marks around a text, as ids of the shipped tokenizer. Constants only."""
 
-CLS, SEP = 101, 102
+UNK, CLS, SEP = 100, 101, 102

@@ -14,6 +14,7 @@ from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
+from unicodedata import category
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from safety.models.verifier_card import PAIRS, VerifierCard, read_verifier_card
 
 REMEMBERED = 2048  # pairs
 _INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids"})
+_OUTPUTS = frozenset({"logits", "words"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,13 @@ class CrossEncoder:
         self.label = f"{card.name}@{card.version}-{sha256(card.to_json().encode()).hexdigest()[:12]}"
         self._pieces = pieces
         self._session = session(graph, provider, threads, place)
-        named = {node.name for node in self._session.get_inputs()}
-        if named != _INPUTS:
-            raise ConfigError(f"{place}: not a shipped verifier: its inputs are {', '.join(sorted(named))}")
+        for what, nodes, own in (
+            ("inputs", self._session.get_inputs(), _INPUTS),
+            ("outputs", self._session.get_outputs(), _OUTPUTS),
+        ):
+            named = {node.name for node in nodes}
+            if named != own:
+                raise ConfigError(f"{place}: not a verifier: its {what} are {', '.join(sorted(named))}")
         self._batcher: Batcher[Shown, _Answer] = Batcher(
             self._run, lambda one: len(one.ids), BUDGETS[provider]
         )
@@ -131,15 +137,17 @@ class CrossEncoder:
 def _words(
     text: str, places: Sequence[tuple[int, int]], tokens: Floats
 ) -> tuple[tuple[int, int, float], ...]:
-    """The words that the tokens are pieces of, each as doubtful as its most doubtful piece."""
-    cuts = [0]
-    for at, (one, other) in enumerate(pairwise(places), 1):
-        inside = one[1] == other[0] and text[one[1] - 1].isalnum() and text[other[0]].isalnum()
-        if not inside:
-            cuts.append(at)
-    cuts.append(len(places))
+    """The words that the tokens are pieces of, each as doubtful as its most doubtful piece. Several pieces
+    may stand in one place: of a Korean sign, say."""
+    joined = [_one_word(text[one[1] - 1 : other[0] + 1]) for one, other in pairwise(places)]
+    cuts = [0, *(at for at, inside in enumerate(joined, 1) if not inside), len(places)]
     return tuple(
         (places[first][0], places[last - 1][1], float(tokens[first:last].max()))
         for first, last in pairwise(cuts)
         if first < last
     )
+
+
+def _one_word(joint: str) -> bool:
+    """Whether what one piece ends with and the next begins with, and what is between, is of one word."""
+    return all(sign.isalnum() or category(sign)[0] == "M" for sign in joint)

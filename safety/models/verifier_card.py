@@ -14,6 +14,7 @@ from pathlib import Path
 from safety.detectors.groundedness.verifier import Blend
 from safety.errors import ConfigError
 from safety.models.card import CARD
+from safety.models.pairs import WINDOWS
 
 PAIRS = "pairs.onnx"
 
@@ -29,6 +30,10 @@ class VerifierCard:
     blend: Blend = field(default_factory=Blend)
     files: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.window not in WINDOWS:
+            raise ValueError(f"window: {self.window}: allowed are {WINDOWS[0]} to {WINDOWS[-1]}")
+
     def to_json(self) -> str:
         """The card as it is stored."""
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -43,8 +48,9 @@ class VerifierCard:
             kind: tuple((float(s), float(o)) for s, o in curve) for kind, curve in blend["curves"].items()
         }
         numbers = {name: float(value) for name, value in blend.items() if name != "curves"}
-        if not all(map(math.isfinite, numbers.values())):
-            raise ValueError(f"blend: {numbers}: allowed are finite numbers")
+        drawn = [value for curve in curves.values() for point in curve for value in point]
+        if not all(map(math.isfinite, (*numbers.values(), *drawn))):
+            raise ValueError("blend: allowed are finite numbers")
         return cls(**{**data, "blend": Blend(**numbers, curves=curves), "files": dict(data["files"].items())})
 
 

@@ -42,6 +42,16 @@ def claim(out: Path, recipe: Mapping[str, Any], rows: str) -> None:
         )
 
 
+def whole(out: Path, files: Mapping[str, str]) -> bool:
+    """Whether the files that a card has the SHA-256 of are there, and are those."""
+    return all((out / name).is_file() and digest(out / name) == own for name, own in files.items())
+
+
+def digest(path: Path) -> str:
+    """A file's SHA-256."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
 @contextmanager
 def draft(path: Path) -> Iterator[Path]:
     """Where to write: it becomes ``path`` once all is written, as half a file would pass for a step done."""

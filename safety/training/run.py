@@ -10,7 +10,6 @@ import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -25,7 +24,7 @@ from safety.training.choosing import choose
 from safety.training.distil import distil
 from safety.training.export import export
 from safety.training.fit import Fit, Say
-from safety.training.folder import CHECKPOINT, claim, draft, held_out, plain_tokenizer
+from safety.training.folder import CHECKPOINT, claim, digest, draft, held_out, plain_tokenizer, whole
 from safety.training.judging import judge
 from safety.training.lesson import GuardLesson, encode, logits_of
 from safety.training.network import Network
@@ -85,8 +84,7 @@ def _finished(out: Path) -> Card | None:
     if not (out / CARD).is_file():
         return None
     card = read_card(out)
-    made = all((out / name).is_file() and _digest(out / name) == own for name, own in card.files.items())
-    return card if made else None
+    return card if whole(out, card.files) else None
 
 
 def _rows(job: Training) -> Rows:
@@ -155,13 +153,9 @@ def _calibrated(job: Training, tokenizer: Tokenizer, rows: Rows) -> Card:
     )
     tuned, tested = (judge(part, tokenizer, cheap, encoder, card) for part in (rows.tune, rows.test))
     scales, exits = choose(tuned, rows.tune, recipe)
-    files = {name: _digest(job.out / name) for name in (LOWER, UPPER, TOKENIZER, CHEAP)}
+    files = {name: digest(job.out / name) for name in (LOWER, UPPER, TOKENIZER, CHEAP)}
     card = replace(card, scales=scales, exits=exits, files=files)
     write_report(job.out, card, recipe, tested, rows.test)
     with draft(job.out / CARD) as path:  # last: with it the training is finished
         path.write_text(card.to_json(), encoding="utf-8")
     return card
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +22,11 @@ from safety.models.session import session  # noqa: E402
 from safety.training import distil as distilling  # noqa: E402
 from safety.training.distil import DistilOptions, distil  # noqa: E402
 from safety.training.export import export  # noqa: E402
-from safety.training.fit import (  # noqa: E402
+from safety.training.fit import Fit, batches  # noqa: E402
+from safety.training.lesson import (  # noqa: E402
     Example,
-    Fit,
-    FitOptions,
-    batches,
+    GuardFit,
+    GuardLesson,
     early_loss,
     encode,
     logits_of,
@@ -105,7 +106,7 @@ def test_long_texts_without_an_attack_are_cut_anywhere() -> None:
 def test_what_nobody_annotated_teaches_nothing() -> None:
     logits = torch.zeros(2, OUTPUTS, requires_grad=True)
     some = [Row("a", Role.SAID, (1.0, None, None, 0.0, None, None)), Row("b", Role.SAID, (None,) * 6)]
-    loss_of(logits, some, FitOptions()).backward()
+    loss_of(logits, some, GuardFit()).backward()
     assert logits.grad is not None
     assert (logits.grad != 0).nonzero().tolist() == [[0, 0], [0, 3]]
 
@@ -123,18 +124,21 @@ def test_the_early_heads_learn_from_the_others_and_teach_them_nothing() -> None:
     assert early_loss(close, logits, some) == 0
 
 
-def fit(base: Path, place: Path, epochs: int = 2, stop: int | None = None, dropout: float = 0.0) -> Fit:
+def fit(
+    base: Path, place: Path, epochs: int = 2, stop: int | None = None, dropout: float = 0.0
+) -> Fit[Example]:
     place.mkdir(exist_ok=True)
-    options = FitOptions(
+    options = GuardFit(
         epochs=epochs, tokens=64, window=16, rate=3e-3, head_rate=1e-2, threads=1, save_every=0
     )
     said: list[str] = []
     net = network(base, dropout=dropout)
-    made = Fit(net, tokenizer(), lambda n: rows(60, seed=n), options, place / "fit.pt", said.append)
+    lesson = GuardLesson(net, tokenizer(), lambda n: rows(60, seed=n), options)
+    made = Fit(lesson, options, place / "fit.pt", said.append)
     if stop is not None:
         learn, left = made._learn, iter(range(stop))
 
-        def learn_or_stop(batch: list[Example]) -> float:
+        def learn_or_stop(batch: Sequence[Example]) -> float:
             if next(left, None) is None:
                 raise KeyboardInterrupt
             return learn(batch)
@@ -203,8 +207,9 @@ def test_logits_come_in_the_order_of_the_rows(base: Path) -> None:
 def test_what_is_frozen_stays(base: Path, tmp_path: Path) -> None:
     frozen = network(base, frozen=1)
     before = {name: p.clone() for name, p in frozen.named_parameters()}
-    options = FitOptions(epochs=1, tokens=64, window=16, threads=1)
-    Fit(frozen, tokenizer(), lambda _: rows(20), options, tmp_path / "fit.pt", lambda _: None).run()
+    options = GuardFit(epochs=1, tokens=64, window=16, threads=1)
+    lesson = GuardLesson(frozen, tokenizer(), lambda _: rows(20), options)
+    Fit(lesson, options, tmp_path / "fit.pt", lambda _: None).run()
     moved = {name for name, p in frozen.named_parameters() if not torch.equal(p, before[name])}
     assert {name.split(".")[2] for name in moved if ".embeddings." in name} == {"token_type_embeddings"}
     assert {name.split(".")[3] for name in moved if ".layer." in name} == {"1"}

@@ -16,8 +16,9 @@ from safety.models.card import Card, Exit, Scale
 from safety.models.heads import HEADS
 from safety.training.judging import Judged
 from safety.training.recipe import Recipe
-from safety.training.report import CUT, WORST, write_report
+from safety.training.report import write_report
 from safety.training.rows import Row
+from safety.training.tables import CUT, WORST
 
 HATE = HEADS.index("hate")
 SECTIONS = (

@@ -25,7 +25,8 @@ from safety.models.heads import HEADS, spoken
 from safety.training.base import PACKAGE, base_folder
 from safety.training.choosing import scale_for
 from safety.training.folder import CHECKPOINT, draft
-from safety.training.recipe import RECIPES, Alarms, Recipe
+from safety.training.keys import RECIPES
+from safety.training.recipe import Alarms, Recipe
 from safety.training.rows import Row, written_rows
 from safety.training.run import TAUGHT, Training, _finished, _rows, train
 

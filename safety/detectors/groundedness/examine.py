@@ -22,6 +22,7 @@ UNGROUNDED = 0.5  # from this score on a claim counts as not borne out
 BY_MODEL = "model"
 # Marks that say which words are wrong, and what stands in their place: no model says it better.
 EXACT = frozenset(("number_differs", "date_differs", "name_differs", "negation", "opposite_in_place"))
+PLAIN = 2.0  # log-odds of the checks from which on they are believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,22 @@ def ungrounded_share(text: str, examined: Iterable[Examined]) -> float:
     return wrong / whole if whole else 0.0
 
 
+def is_exact(reason: str, odds: float) -> bool:
+    """Whether checks that add up to ``odds``, first of them ``reason``, name the very words that differ."""
+    return reason in EXACT and odds >= PLAIN
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
     claim: Claim
     case: Case | None
     odds: float
     mark: Mark
+
+    @property
+    def exact(self) -> bool:
+        """Whether the checks name the very words that differ."""
+        return is_exact(self.mark.reason, self.odds)
 
 
 def examine(
@@ -121,7 +132,7 @@ def _by_checks(one: _Checked, odds: float) -> Examined:
 
 def _by_both(text: str, one: _Checked, doubt: Doubt, blend: Blend) -> Examined:
     start = one.claim.passage.start
-    odds = blend.log_odds(doubt, one.odds)
+    odds = blend.log_odds(doubt, one.odds, one.exact)
     words = _runs(text, [(start + a, start + b) for a, b, loud in doubt.words if loud >= blend.named])
     evidence = None if one.case is None else one.case.evidence
     if one.mark.reason in EXACT:

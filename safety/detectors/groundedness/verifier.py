@@ -23,11 +23,6 @@ class Doubt:
     contradicted: float
     words: Sequence[tuple[int, int, float]] = ()
 
-    @property
-    def loudest(self) -> float:
-        """The log-odds of the most doubtful word."""
-        return max((odds for _, _, odds in self.words), default=self.unsupported)
-
 
 Curve = Sequence[
     tuple[float, float]
@@ -38,25 +33,22 @@ Curve = Sequence[
 class Blend:
     """How a model's doubt and the exact checks become one: log-odds above 0 are a finding.
 
-    ``pair``, ``word`` and ``checks`` weigh the claim's doubt, its loudest word's, and what the checks add up
-    to. A word is named from ``named`` on. ``curves``: by ``domain/task``, what each threshold costs.
+    ``pair`` and ``checks`` weigh the claim's doubt and what the checks add up to; ``exact`` counts where they
+    name the very words that differ: a small model cannot tell 30 days from 90. A word is named from ``named``
+    on. ``curves``: by ``domain/task``, what each threshold costs.
     """
 
     bias: float = 0.0
     pair: float = 1.0
-    word: float = 0.0
     checks: float = 0.0
+    exact: float = 0.0
     named: float = 0.0
     curves: Mapping[str, Curve] = field(default_factory=dict)
 
-    def log_odds(self, doubt: Doubt, checks: float) -> float:
+    def log_odds(self, doubt: Doubt, checks: float, exact: bool) -> float:
         """That the claim is not borne out."""
-        return (
-            self.bias
-            + self.pair * _bounded(doubt.unsupported)
-            + self.word * _bounded(doubt.loudest)
-            + self.checks * _bounded(checks)
-        )
+        model, rules = self.pair * _bounded(doubt.unsupported), self.checks * _bounded(checks)
+        return self.bias + model + rules + self.exact * exact
 
     def threshold(self, kind: str, rate: float) -> float:
         """The log-odds from which about ``rate`` of borne-out claims of a kind are flagged; ``ValueError``

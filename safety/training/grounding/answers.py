@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ _CONTRADICTS = {
     **dict.fromkeys(("negation",), True),
     **dict.fromkeys(("not_enough_info", "not_mentioned", "fabricated"), False),
 }
+_RIGHT = ("supported", "no_claim")  # labels of written sentences with nothing wrong in them
+_LABELS = (*_RIGHT, "contradiction", "not_mentioned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +77,31 @@ def _read(path: Path, shape: Any) -> Iterator[Answer]:
         raise ConfigError(f"{path}: no such file: --data is the folder that holds {FAMILY}")
     for number, line in enumerate(lines_of(path), 1):
         try:
-            yield shape(json.loads(line))
+            answer = shape(json.loads(line))
+            if answer.source.startswith(OWN) and path.parent != WRITTEN:  # cards show texts of those
+                raise ValueError(f"source: {OWN} is for answers that come with the package")
+            yield answer
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{path}:{number}: not a row of {FAMILY}: {error!r}") from error
 
 
 def _pair(data: Mapping[str, Any]) -> Answer:
-    claim, kind = str(data["claim"]), str(data["kind"])
+    claim, kind = _text(data, "claim"), _text(data, "kind")
+    if data["label"] not in (0, 1):
+        raise ValueError("label: allowed are 0 and 1")
     whole = () if data["label"] else (Wrong(0, len(claim), _CONTRADICTS.get(kind)),)
-    return Answer((str(data["premise"]),), "", claim, whole, False, str(data["source"]), kind)
+    return Answer((_text(data, "premise"),), "", claim, whole, False, _text(data, "source"), kind)
 
 
 def _response(data: Mapping[str, Any]) -> Answer:
     wrong = tuple(Wrong(s["start"], s["end"], _CONTRADICTS.get(s["kind"])) for s in data["spans"])
-    text, source = str(data["response"]), str(data["model"]).removeprefix("constructed:")
+    text, source = _text(data, "response"), _text(data, "model").removeprefix("constructed:")
     if any(not 0 <= w.start < w.end <= len(text) for w in wrong):
         raise ValueError("spans: outside the response")
     kinds = "|".join(sorted({str(s["kind"]) for s in data["spans"]})) or "supported"
     return Answer(
-        tuple(map(str, data["sources"])), str(data["query"] or ""), text, wrong, True, source, kinds,
-        task=str(data["task"]),
+        _texts(data, "sources"), str(data["query"] or ""), text, wrong, True, source, kinds,
+        task=_text(data, "task"),
     )  # fmt: skip
 
 
@@ -103,14 +110,36 @@ def _written(data: Mapping[str, Any], source: str) -> Answer:
     text, wrong = "", []
     for sentence in data["answer"]:
         text += " " if text else ""
-        contradicts = _CONTRADICTS.get(sentence["label"])
-        for part in sentence["wrong"]:
-            at = sentence["text"].index(part)
-            wrong.append(Wrong(len(text) + at, len(text) + at + len(part), contradicts))
-        text += sentence["text"]
+        wrong += [replace(w, start=len(text) + w.start, end=len(text) + w.end) for w in _marks(sentence)]
+        text += _text(sentence, "text")
     labels = {str(sentence["label"]) for sentence in data["answer"]}
     kind = "|".join(sorted(labels & _CONTRADICTS.keys())) or "supported"
     return Answer(
-        tuple(data["sources"]), str(data["question"]), text, tuple(wrong), True, source, kind,
-        str(data["lang"]), str(data["task"]), str(data.get("domain", "")),
+        _texts(data, "sources"), _text(data, "question"), text, tuple(wrong), True, source, kind,
+        _text(data, "lang"), _text(data, "task"), str(data.get("domain", "")),
     )  # fmt: skip
+
+
+def _marks(sentence: Mapping[str, Any]) -> list[Wrong]:
+    """Where the wrong words of a written sentence stand in it."""
+    text, label, parts = _text(sentence, "text"), _text(sentence, "label"), _texts(sentence, "wrong")
+    if label not in _LABELS:
+        raise ValueError(f"label {label!r}: allowed are {', '.join(_LABELS)}")
+    if not all(parts) or bool(parts) == (label in _RIGHT):
+        raise ValueError(f"wrong: allowed are words of the sentence, and none if it is {' or '.join(_RIGHT)}")
+    places = [(text.index(part), len(part)) for part in parts]
+    return [Wrong(at, at + length, _CONTRADICTS[label]) for at, length in places]
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key}: {type(value).__name__}: allowed is a text")
+    return value
+
+
+def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = data[key]
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise TypeError(f"{key}: allowed is a list of texts")
+    return tuple(value)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.detectors.groundedness.claims import Claim, claims_of
-from safety.detectors.groundedness.examine import Sources, examine
+from safety.detectors.groundedness.examine import Sources, examine, is_exact
 from safety.detectors.groundedness.index import Index
 from safety.detectors.groundedness.pairing import Pair
 from safety.detectors.groundedness.passage import read
@@ -34,14 +34,15 @@ MEDICAL = ("health", "medic", "pharma", "clinic", "drug", "patient")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A claim of ``answer``: the checks' log-odds, the model's doubt (``None``: it was not asked), and
-    whether it is not borne out."""
+    """A claim of ``answer``: the checks' log-odds, the model's doubt (``None``: it was not asked), whether it
+    is not borne out, and whether the checks name the very words."""
 
     answer: Answer
     claim: Claim
     checks: float
     doubt: Doubt | None
     wrong: bool
+    exact: bool = False
 
 
 class _Listener:
@@ -49,7 +50,7 @@ class _Listener:
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
-        self.label, self.blend = verifier.label, Blend(bias=0.0, pair=0.0, word=0.0, checks=1.0)
+        self.label, self.blend = verifier.label, Blend(bias=0.0, pair=0.0, checks=1.0)
         self.said: list[Doubt] = []
 
     def doubts(self, pairs: Sequence[Pair]) -> Sequence[Doubt]:
@@ -77,14 +78,15 @@ def seen(answer: Answer, verifier: Verifier) -> Iterator[Seen]:
         doubt = listener.said[0] if listener.said else None
         start, end = claim.passage.start, claim.passage.end
         wrong = any(w.start < end and start < w.end for w in answer.wrong)
-        yield Seen(answer, claim, one.odds, doubt, wrong)
+        yield Seen(answer, claim, one.odds, doubt, wrong, is_exact(one.reason.reason, one.odds))
 
 
 def features(claims: Sequence[Seen]) -> Floats:
-    """One row per claim that the model was asked about: 1, its doubt, its loudest word's, the checks'."""
-    one = Blend(pair=1), Blend(pair=0, word=1), Blend(pair=0, checks=1)
+    """One row per claim that the model was asked about: 1, its doubt, the checks', and whether those name
+    the very words."""
+    one = Blend(pair=1), Blend(pair=0, checks=1), Blend(pair=0, exact=1)
     return np.array(
-        [[1.0, *(b.log_odds(c.doubt, c.checks) for b in one)] for c in claims if c.doubt is not None]
+        [[1.0, *(b.log_odds(c.doubt, c.checks, c.exact) for b in one)] for c in claims if c.doubt is not None]
     )
 
 
@@ -100,9 +102,9 @@ def fitted(claims: Sequence[Seen], alarms: float) -> Blend:
         slope = rows.T @ (weights * (said - wrong)) + RIDGE * best
         curve = (rows * (weights * said * (1 - said))[:, None]).T @ rows + RIDGE * np.eye(len(best))
         best = best - np.linalg.solve(curve, slope)
-    bias, pair, word, checks = (float(value) for value in best)
-    blend = Blend(bias, pair, word, checks, named_from(asked))
-    odds = np.array([blend.log_odds(c.doubt, c.checks) for c in asked if c.doubt is not None])
+    bias, pair, checks, exact = (float(value) for value in best)
+    blend = Blend(bias, pair, checks, exact, named_from(asked))
+    odds = np.array([blend.log_odds(c.doubt, c.checks, c.exact) for c in asked if c.doubt is not None])
     at = threshold_at(odds[wrong == 0].astype(np.float32), alarms)
     blend = replace(blend, bias=bias - at)
     return replace(blend, curves=curves(asked, odds - at))
@@ -156,4 +158,6 @@ def _is_of(answer: Answer, domain: str, task: str) -> bool:
 
 def odds_of(claims: Sequence[Seen], blend: Blend, copied: float) -> Floats:
     """The log-odds that the detector gives each claim."""
-    return np.array([copied if c.doubt is None else blend.log_odds(c.doubt, c.checks) for c in claims])
+    return np.array(
+        [copied if c.doubt is None else blend.log_odds(c.doubt, c.checks, c.exact) for c in claims]
+    )

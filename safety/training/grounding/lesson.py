@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
+from safety.detectors.text import encodable
 from safety.models.pairs import Shown, shown
 from safety.training.device import halves
 from safety.training.fit import FitOptions
@@ -43,15 +44,18 @@ class PairExample:
 
 
 def numbers(labelled: Sequence[Labelled], tokenizer: Tokenizer, window: int) -> Iterator[PairExample]:
-    """The pairs as numbers. Of a long claim each part is one, and the label is that of the part."""
+    """The pairs as numbers. Of a long claim each part is one, and the label is that of the part. A claim
+    without tokens has none: it teaches nothing."""
     for one in labelled:
-        offsets = tokenizer.encode(one.pair.claim, add_special_tokens=False).offsets
+        offsets = tokenizer.encode(encodable(one.pair.claim), add_special_tokens=False).offsets
+        if not offsets:
+            continue
         for part in shown(one.pair, lambda text: _ids(tokenizer, text), window):
             yield _example(one, part, offsets[part.first : part.last])
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    ids: list[int] = tokenizer.encode(encodable(text), add_special_tokens=False).ids
     return ids
 
 

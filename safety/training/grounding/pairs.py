@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from safety.detectors.groundedness.claims import Claim, claims_of
@@ -57,8 +56,3 @@ def labelled(answer: Answer) -> Iterator[Labelled]:
 
 def _whole(text: str) -> Claim:
     return Claim(0, len(text), read(text))
-
-
-def sampled(answers: Sequence[Answer], most: int, rng: random.Random) -> Sequence[Answer]:
-    """At most so many of them."""
-    return answers if len(answers) <= most else rng.sample(answers, most)

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from safety.errors import ConfigError
+from safety.models.pairs import WINDOWS
 from safety.training.grounding.answers import Answer
 from safety.training.grounding.lesson import PairFit
 from safety.training.grounding.pairs import Labelled, labelled
 from safety.training.keys import checked, read_recipe
+
+LAYERS = 6  # that the base has
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +68,12 @@ def load_pair_recipe(name: str | Path) -> PairRecipe:
     own = checked(PairRecipe, data, str(path))
     own["fit"] = PairFit(**checked(PairFit, own.get("fit", {}), f"{path}: fit"))
     own["leave_out"] = tuple(own.get("leave_out", ()))
-    return PairRecipe(**own)
+    recipe = PairRecipe(**own)
+    for key, value, least, most in (
+        ("layers", recipe.layers, 1, LAYERS),
+        ("alarms", recipe.alarms, 0, 1),
+        ("fit: window", recipe.fit.window, WINDOWS[0], WINDOWS[-1]),
+    ):
+        if not least <= value <= most:
+            raise ConfigError(f"{path}: {key}: {value}: allowed are {least} to {most}")
+    return recipe

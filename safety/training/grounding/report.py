@@ -77,8 +77,8 @@ def _lines(
     yield f"\n### Words\n\nWrong words in wrong claims, F1 in characters: {found:.3f}\n"
     yield "## Blend\n"
     blend = card.blend
-    yield "| bias | claim | loudest word | exact checks | a word is named from |\n|--:|--:|--:|--:|--:|"
-    cells = (blend.bias, blend.pair, blend.word, blend.checks, blend.named)
+    yield "| bias | model | checks | checks that name words | a word is named from |\n|--:|--:|--:|--:|--:|"
+    cells = (blend.bias, blend.pair, blend.checks, blend.exact, blend.named)
     yield f"| {' | '.join(f'{value:.3f}' for value in cells)} |"
     yield "\n## Worst mistakes among the answers written here\n"
     yield from _mistakes(seen, odds)

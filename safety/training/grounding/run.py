@@ -22,7 +22,7 @@ from safety.models.verifier_card import PAIRS, VerifierCard, read_verifier_card
 from safety.training.base import base_folder
 from safety.training.export import export_pairs
 from safety.training.fit import Fit, Say
-from safety.training.folder import CHECKPOINT, claim, draft, held_out, plain_tokenizer
+from safety.training.folder import CHECKPOINT, claim, digest, draft, held_out, plain_tokenizer, whole
 from safety.training.grounding.answers import Answer, read_answers, written_answers
 from safety.training.grounding.judging import fitted, seen
 from safety.training.grounding.lesson import PairLesson
@@ -56,8 +56,7 @@ class Answers:
     @property
     def texts(self) -> str:
         """All that is learnt from or judged."""
-        parts = (*self.train, *self.own, *self.tune, *self.test)
-        return "\n".join(f"{part.text}\n{part.wrong}" for part in parts)
+        return "\n".join(map(repr, (*self.train, *self.own, *self.tune, *self.test)))
 
 
 def train_pairs(job: PairTraining) -> VerifierCard:
@@ -65,9 +64,10 @@ def train_pairs(job: PairTraining) -> VerifierCard:
     base = base_folder(job.base)
     answers = _answers(job)
     claim(job.out, asdict(job.recipe), answers.texts)
-    if (job.out / CARD).is_file():
+    card = _finished(job.out)
+    if card is not None:
         job.say("nothing to do: all files are there")
-        return read_verifier_card(job.out)
+        return card
     tokenizer = plain_tokenizer(base)
     network = _fitted(job, base, tokenizer, answers)
     shutil.copyfile(base / "tokenizer.json", job.out / TOKENIZER)
@@ -80,10 +80,18 @@ def train_pairs(job: PairTraining) -> VerifierCard:
     return _blended(job, tokenizer, answers)
 
 
+def _finished(out: Path) -> VerifierCard | None:
+    """The card, if it is there and so are the files that it was written for."""
+    card = read_verifier_card(out) if (out / CARD).is_file() else None
+    return card if card is not None and whole(out, card.files) else None
+
+
 def _answers(job: PairTraining) -> Answers:
     own, held = held_out(written_answers(), "held out", 1 / 8)
+    learnt = {answer.sources for answer in own}  # many sources have two answers, a right one and a wrong one
+    held = [answer for answer in held if answer.sources not in learnt]
     train, dev = ([] if job.data is None else read_answers(job.data, split) for split in ("train", "dev"))
-    tune, test = held_out((*_judged(dev, job.recipe.judged), *held), "test", 1 / 2)
+    tune, test = held_out(_judged((*dev, *held), job.recipe.judged), "test", 1 / 2)
     return Answers(train, own, tune, test)
 
 
@@ -112,7 +120,7 @@ def _fitted(job: PairTraining, base: Path, tokenizer: Tokenizer, answers: Answer
 
 def _blended(job: PairTraining, tokenizer: Tokenizer, answers: Answers) -> VerifierCard:
     recipe = job.recipe
-    files = {name: sha256((job.out / name).read_bytes()).hexdigest() for name in (PAIRS, TOKENIZER)}
+    files = {name: digest(job.out / name) for name in (PAIRS, TOKENIZER)}
     card = VerifierCard(recipe.name, recipe.version, recipe.fit.window, files=files)
     verifier = CrossEncoder(card, Pieces(tokenizer), (job.out / PAIRS).read_bytes(), PAIRS)
     job.say(f"judging {len(answers.tune)} answers for the blend, and {len(answers.test)} for the card")
