@@ -22,7 +22,9 @@ UNGROUNDED = 0.5  # from this score on a claim counts as not borne out
 BY_MODEL = "model"
 # Marks that say which words are wrong, and what stands in their place: no model says it better.
 EXACT = frozenset(("number_differs", "date_differs", "name_differs", "negation", "opposite_in_place"))
-PLAIN = 2.0  # log-odds of the checks from which on they are believed
+# From which log-odds of the checks on they are believed: another number or date in the source says enough.
+PLAIN = {"number_differs": 0.5, "date_differs": 0.5}
+PLAIN_OTHERWISE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def ungrounded_share(text: str, examined: Iterable[Examined]) -> float:
 
 def is_exact(reason: str, odds: float) -> bool:
     """Whether checks that add up to ``odds``, first of them ``reason``, name the very words that differ."""
-    return reason in EXACT and odds >= PLAIN
+    return reason in EXACT and odds >= PLAIN.get(reason, PLAIN_OTHERWISE)
 
 
 @dataclass(frozen=True, slots=True)
