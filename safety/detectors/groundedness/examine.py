@@ -138,6 +138,8 @@ def _by_both(text: str, one: _Checked, doubt: Doubt, blend: Blend) -> Examined:
     words = _runs(text, [(start + a, start + b) for a, b, loud in doubt.words if loud >= blend.named])
     evidence = None if one.case is None else one.case.evidence
     if one.mark.reason in EXACT:
+        if one.mark.instead is not None:
+            words = (one.mark.instead[:2],)
         return Examined(one.claim, odds, one.mark, True, words, evidence)
     contradicted = doubt.contradicted > 0
     return Examined(one.claim, odds, _said(text, words, contradicted), contradicted, words, evidence)
