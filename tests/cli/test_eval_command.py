@@ -31,7 +31,11 @@ PROMPTS = [
     {"text": "Open from 9 to 5.", "label": "benign", "surface": "document", "kind": "plain", "lang": "en"},
 ]
 PAIRS = [
-    {"premise": "Items can be returned within 30 days.", "claim": "You have 30 days.", "label": 1},
+    {
+        "premise": "Items can be returned within 30 days.",
+        "claim": "Items can be returned within 30 days.",
+        "label": 1,
+    },
     {
         "premise": "Items can be returned within 30 days.",
         "claim": "Items can be returned within 90 days.",

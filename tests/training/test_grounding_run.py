@@ -105,8 +105,9 @@ def test_one_in_eight_of_the_written_answers_is_held_out_and_always_the_same(tmp
     answers, again = (_answers(PairTraining(PairRecipe(), None, tmp_path)) for _ in range(2))
     assert answers == again
     held = [*answers.tune, *answers.test]
-    assert Counter((*answers.own, *held)) == Counter(written_answers())
-    assert len(held) / len(answers.own) == pytest.approx(1 / 7, rel=0.25)
+    assert Counter((*answers.own, *held)) <= Counter(written_answers())
+    assert not {answer.sources for answer in answers.own} & {answer.sources for answer in held}
+    assert 1 / 14 < len(held) / len(answers.own) < 1 / 7
     assert len(answers.test) == pytest.approx(len(answers.tune), rel=0.3)
     texts = [{answer.text for answer in part} for part in (answers.own, answers.tune, answers.test)]
     assert sum(map(len, texts)) == len(set().union(*texts))
