@@ -255,10 +255,10 @@ def test_many_threads_ask_at_a_time(serve: Serve) -> None:
 
 
 def test_a_writer_that_is_gone_leaves_no_thread(serve: Serve) -> None:
-    before = {thread.ident for thread in threading.enumerate()}
+    before = set(threading.enumerate())  # not their numbers, which are given out again
     chat = ChatWriter(serve(whole(completion("Fine."))).url, "m", seconds=20)
     assert chat.write(ONE) == ["Fine."]
-    mine = [t for t in threading.enumerate() if t.name == "chat" and t.ident not in before]
+    mine = [t for t in threading.enumerate() if t.name == "chat" and t not in before]
     assert len(mine) == 1
     del chat
     gc.collect()

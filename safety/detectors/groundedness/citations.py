@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from safety.detectors.groundedness.examine import Examined
+from safety.detectors.groundedness.examine import UNGROUNDED, Examined
 
 _CITED = re.compile(r"\[(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]")
 _BEHIND = re.compile(
@@ -18,7 +18,6 @@ _BEHIND = re.compile(
 )  # not on the next line: that lists sources
 _NUMBER = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 _MOST = 20  # sources that one pair of brackets may name
-BORNE_OUT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,9 @@ def _wrong(
     score: Callable[[Examined, Sequence[int]], float],
 ) -> Iterator[Miscited]:
     named = sorted({number - 1 for *_, numbers in brackets for number in numbers if 1 <= number <= count})
-    alone = score(one, named) if named and one.score < BORNE_OUT else 0.0
+    alone = score(one, named) if named and not one.ungrounded else 0.0
     for start, end, numbers in brackets:
         if not all(1 <= number <= count for number in numbers):
             yield Miscited(one, start, end, 1.0, f"no such source: there are {count}")
-        elif alone >= BORNE_OUT:
+        elif alone >= UNGROUNDED:
             yield Miscited(one, start, end, alone, "the cited source does not say it, another does")
