@@ -37,6 +37,7 @@ _LAST_WORD = re.compile(r"[^\s\"'“”‘’«»‹›(\[{¿¡*_`~|>#]+\Z")
 _NEXT_WORD = re.compile(r"[^\W\d_]{1,15}")
 _MARKER = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){0,3}|[^\W\d_]|[ivxIVX]{1,5})\Z")
 _BEFORE_MARKER = re.compile(r"[\s#>*_|(\[-]*\Z")
+_WIDE_END = re.compile(rf"[{_WIDE}](?:[{_CLOSERS}]|[ \t]*\[{_CITATION_TEXT}\])*+\Z")
 _WORD_REACH = 24  # how far back from a stop is read
 
 
@@ -104,6 +105,11 @@ def boundaries(text: str, start: int = 0, *, final: bool = False) -> list[int]:
     if final and len(text) > begin:
         ends.append(len(text))
     return ends
+
+
+def ends_unspaced(text: str) -> bool:
+    """Whether a text ends with a stop behind which a sentence may end without white space."""
+    return _WIDE_END.search(text) is not None
 
 
 def _ends_here(text: str, begin: int, stop: int, tail: re.Match[str], final: bool) -> bool | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from safety.sentences import boundaries
+from safety.sentences import boundaries, ends_unspaced
 
 
 def sentences(text: str) -> list[str]:
@@ -138,3 +138,11 @@ def test_boundaries_partition_the_text(text: str) -> None:
     assert "".join(sentences(text)) == text
     for end in boundaries(text):
         assert not text[end].isspace()
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+def test_a_sentence_of_a_growing_text_ends_in_a_blank_or_unspaced(text: str) -> None:
+    ends = boundaries(text)
+    for start, end in zip([0, *ends], ends, strict=False):
+        assert text[end - 1].isspace() or ends_unspaced(text[start:end])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from safety.detectors.groundedness.passage import Passage, pieces, read
-from safety.sentences import boundaries
+from safety.sentences import boundaries, ends_unspaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ MAX_CLAIM = 1000  # code points
 MAX_BARE = 80
 CITATION = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
 _STOPPED = re.compile(r"[.!?…。！？][\s\d\"'”’)\]\[,*_]*$")
-_NO_END = ":：。！？」』）"  # of a phrase
+_NO_END = ":：」』）"  # of a phrase
 REACH = 300  # code points: a longer sentence before is not brought along
 _SEMICOLON = re.compile(r";\s+")
 # What the source is said to say: "According to the source, ...". Not part of the claim.
@@ -129,6 +129,8 @@ def _phrase(text: str) -> Claim | None:
     Japanese with a stop, so it is no phrase."""
     start = len(text) - len(text.lstrip())
     if not text[start:] or len(text) > MAX_BARE or text[-1].isspace() or text[-1] in _NO_END:
+        return None
+    if ends_unspaced(text):
         return None
     if text[start] == "#" or len(boundaries(text, final=True)) > 1 or _needs_none(text, text):
         return None

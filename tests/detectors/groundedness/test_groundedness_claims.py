@@ -69,7 +69,7 @@ def test_what_the_source_says_is_the_claim_without_saying_so() -> None:
 def test_a_phrase_is_a_claim_if_it_is_all_there_is() -> None:
     (claim,) = claims_of("Arden Vale", 2, alone=True)
     assert (claim.start, claim.end, claim.bare) == (0, 10, True)
-    for text in ("Arden Vale ", "Arden Vale:", "It is tall. Arden Vale", "Yes", "Arden Vale?"):
+    for text in ("Arden Vale ", "Arden Vale:", "It is tall. Arden Vale", "Yes", "Arden Vale?", "阿登谷。`"):
         assert not any(claim.bare for claim in claims_of(text, 2, alone=True)), text
     assert list(claims_of("Arden Vale", 2)) == []
 
