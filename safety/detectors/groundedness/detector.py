@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -24,16 +23,16 @@ from safety.detectors.groundedness.citations import miscited
 from safety.detectors.groundedness.claims import claims_of
 from safety.detectors.groundedness.correction import Corrector
 from safety.detectors.groundedness.examine import Examined, Sources, examine
-from safety.detectors.groundedness.index import Evidence, Index
+from safety.detectors.groundedness.index import Evidence
 from safety.detectors.groundedness.passage import read
 from safety.detectors.groundedness.second_opinion import Judge, second_opinions
+from safety.detectors.groundedness.shelf import Shelf
 from safety.detectors.groundedness.verifier import Verifier
 from safety.detectors.groundedness.writer import Writer
 from safety.detectors.model import NONE, SHIPPED, Provider
 from safety.errors import ConfigError
 from safety.types import Exchange, Finding, Origin, Segment, Span, Stage
 
-KEPT = 8  # source indexes remembered: a stream asks once per sentence with the same sources
 ASKED = 2  # the latest texts of the user whose words may be repeated (one before, one after the documents)
 
 Domain = Literal["generic", "medical"]
@@ -130,7 +129,7 @@ class Groundedness(Detector):
     ) -> None:
         super().__init__(options)
         self.verifier, self.writer = verifier, writer
-        self._index = lru_cache(KEPT)(Index)
+        self._index = Shelf().index
         self._judge = (
             Judge(writer, self.options.judge_band, self.options.judge_budget)
             if self.options.judge and writer is not None
