@@ -36,6 +36,7 @@ LAYERS = {
     "safety.demo": DOORS,
     "safety.protection": DOORS,
     "safety.measure": DOORS,
+    "safety.monitor": DOORS,
     "safety.training": DOORS,
     "safety.scan": DOORS,
     "safety.server": DOORS,
@@ -46,11 +47,11 @@ FORBIDDEN = {  # a room, and what it may not import although the layers allow it
     "safety.wire": ("safety.policy", "safety.detectors", "safety.plan", "safety.gate"),
 }
 ONLY = {  # a package from outside, and the only rooms that know it
-    "fastapi": ("safety.server", "safety.demo"),
-    "starlette": ("safety.server", "safety.demo"),
-    "uvicorn": ("safety.server",),
+    "fastapi": ("safety.server", "safety.demo", "safety.monitor"),
+    "starlette": ("safety.server", "safety.demo", "safety.monitor"),
+    "uvicorn": ("safety.server", "safety.monitor"),
     "aiohttp": ("safety.server.upstream",),
-    "httpx": ("safety.demo", "safety.cli.demo", "safety.models.chat"),
+    "httpx": ("safety.demo", "safety.cli.demo", "safety.models.chat", "safety.monitor.alerts"),
     "presidio_analyzer": ("safety.detectors.pii",),
     "detect_secrets": ("safety.detectors.secrets",),
     "tokenizers": ("safety.detectors.limits", "safety.models", "safety.training"),
@@ -60,7 +61,12 @@ ONLY = {  # a package from outside, and the only rooms that know it
     "onnx": ("safety.training",),
     "yaml": ("safety.policy", "safety.training"),
     "rich": ("safety.cli", "safety.scan"),
-    "sqlite3": ("safety.events",),
+    "sqlalchemy": ("safety.events", "safety.monitor"),
+    "alembic": ("safety.events",),
+    "jinja2": ("safety.monitor",),
+    "prometheus_client": ("safety.server.metrics",),
+    "opentelemetry": ("safety.server.telemetry",),
+    "redis": ("safety.events", "safety.monitor"),
 }
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from readme import Block, block, blocks
 
+from safety.errors import ConfigError
+from safety.server.config import configure, read_shape
+
 ENVIRONMENT = Path(sys.executable).parent
 SHELL = [b for b in blocks() if b.language == "sh" and not b.name]
 PYTHON = [b for b in blocks() if b.language == "python"]
@@ -32,7 +35,7 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_block_is_known_here() -> None:
-    known = {"demo", "tests", "policy"}
+    known = {"demo", "tests", "policy", "serve"}
     assert {b.name for b in blocks() if b.name} == known
     assert {b.language for b in blocks()} <= {"", "sh", "python", "yaml"}
 
@@ -94,3 +97,16 @@ def test_the_policy_and_its_commands(tmp_path: Path) -> None:
     (tmp_path / "my-shop.yaml").write_text(texts["yaml"])
     done = shell(texts["sh"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configuration_of_the_dashboard(tmp_path: Path) -> None:
+    path = tmp_path / "serve.yaml"
+    path.write_text(block("serve"))
+    secrets = {"RECORD_URL": "postgresql://u@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1:6379/0"}
+    secrets |= {"VIEWER_TOKEN": "v" * 32, "EDITOR_TOKEN": "e" * 32}
+    configuration = configure(read_shape(path, {}), secrets, tmp_path)
+    assert configuration.monitor is not None
+    assert configuration.monitor.token_editor == "e" * 32
+    assert configuration.metrics == ("127.0.0.1", 9464)
+    with pytest.raises(ConfigError, match="VIEWER_TOKEN"):
+        configure(read_shape(path, {}), secrets | {"VIEWER_TOKEN": ""}, tmp_path)

@@ -34,6 +34,8 @@ COMMANDS = {
     "train": ("safety.cli.train", "make the shipped models again"),
     "policy": ("safety.cli.policy", "check, test or explain a policy; print its JSON Schema"),
     "events": ("safety.cli.events", "print or watch the record of decisions"),
+    "monitor": ("safety.cli.monitor", "watch decisions in the browser"),
+    "alerts": ("safety.cli.alerts", "check or try out alerts on the record"),
 }
 
 

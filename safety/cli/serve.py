@@ -31,8 +31,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default: 127.0.0.1:8787)")
     parser.add_argument(
         "--store",
-        metavar="FILE",
-        help="the event store (default: $SAFETY_LAYER_STORE or safety-events.sqlite)",
+        metavar="STORE",
+        help="the record: a file, or postgresql://USER@HOST/DATABASE (default: $SAFETY_LAYER_STORE or"
+        " safety-events.sqlite)",
     )
     parser.add_argument(
         "--api-key-env", metavar="NAME", help="environment variable that holds the endpoint's key"
@@ -44,6 +45,7 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         help="also pass this on, unjudged but on record; * stands for anything; may be repeated",
     )
+    parser.add_argument("--no-monitor", action="store_true", help="serve no dashboard beside the proxy")
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="processes (default: 1)")
     parser.set_defaults(run=run)
 
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
 def _flags(args: argparse.Namespace) -> dict[str, Any]:
     """What the flags say, in the words of the configuration file. Paths on the command line are relative to
     the working directory, not to the configuration file."""
+    from safety.events.place import resolved
     from safety.server.config import policy_in
 
     flags: dict[str, Any] = {}
@@ -87,18 +90,23 @@ def _flags(args: argparse.Namespace) -> dict[str, Any]:
         flags["listen"] = args.listen
     store = args.store or os.environ.get("SAFETY_LAYER_STORE")
     if store:
-        flags["store"] = str(Path(store).resolve())
+        flags["store"] = resolved(store, Path.cwd())
+    if args.no_monitor:
+        flags["monitor"] = False
     if args.passthrough:
         flags["passthrough"] = args.passthrough
     return flags
 
 
-def _announce(configuration: Configuration, port: int) -> None:
+def _announce(configuration: Configuration, port: int, dashboard: int | None) -> None:
+    from safety.events.database import describe
+    from safety.server.address import printed
+
     endpoints = ", ".join(endpoint.url for endpoint in configuration.settings.endpoints)
-    host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
-    print(  # noqa: T201
-        f"safety-layer on http://{host}:{port} -> {endpoints}\n"
-        f"policy {configuration.policy}, events in {configuration.store}",
-        file=sys.stderr,
-        flush=True,
-    )
+    lines = [
+        f"safety-layer on http://{printed(configuration.host, port)} -> {endpoints}",
+        f"policy {configuration.policy}, events in {describe(configuration.store)}",
+    ]
+    if configuration.monitor is not None and dashboard is not None:
+        lines.append(f"dashboard on http://{printed(configuration.monitor.host, dashboard)}/monitor")
+    print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201

@@ -1,9 +1,10 @@
-"""The record on disk: events are handed over from any thread and written by one, in batches.
+"""The record's writer: events are handed over from any thread and written by one, in batches.
 
 One writer thread takes what is queued, writes it in one transaction and only then answers. So one ``fsync``
 serves all events that arrived during the one before. When the store fails, waiting events fail at once (the
 caller decides what that means), the writer tries again with growing pauses, and the first thing it writes
-then is a gap that says how many events were lost. Reading is ``query``'s work.
+then is a gap that says how many events were lost. Under ``when_behind="sample"`` clean events are left out
+while too many wait, and a gap says how many. Reading is ``query``'s work.
 """
 
 from __future__ import annotations
@@ -13,61 +14,77 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
-from safety.errors import StoreError
-from safety.events.event import Entry, Event, timestamp
-from safety.events.losses import Loss, added
+from safety.errors import ConfigError, StoreError
+from safety.events.database import BUSY, describe
+from safety.events.entry import Event, Notice, timestamp
+from safety.events.losses import SAMPLED, Loss, added
+from safety.events.place import is_url
+from safety.events.recorder import WhenBehind
+from safety.events.seal import Sealed, seal
 from safety.events.store import Store
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts on a store that fails; doubled each time
+SAID_EVERY = 5.0  # seconds after which it is said how many were left out, though there is no end to it yet
 CLOSED = "the record is closed"
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """An event, or (none) a mark that resolves when everything before it has been dealt with."""
+class _Item(NamedTuple):
+    """An entry, or (none) a mark that resolves when everything before it has been dealt with."""
 
-    event: Event | None
+    entry: Event | Notice | None
     future: Future[None]
     last: bool = False
 
 
 class EventLog:
-    """A ``Recorder`` that writes to the SQLite file at ``path``. Open it after forking, not before.
+    """A ``Recorder`` that writes to the record at ``store``. Open it after forking, not before.
 
     Args:
-        path: the file; made when it is not there. Its folder must be.
+        store: a path (the file is made when it is not there; its folder must be), or ``postgresql://...``.
         max_queue: events that may wait; more are refused, and counted as lost.
         max_batch: events per transaction.
-        max_bytes: the size the file may grow to (its write-ahead log not counted); ``None`` for no bound.
-            When it is reached nothing more is recorded, and ``trouble`` says so.
-        busy: seconds to wait for another process that writes the same file.
+        max_bytes: the size an SQLite file may grow to (its write-ahead log not counted); ``None`` for no
+            bound. When it is reached nothing more is recorded, and ``trouble`` says so.
+        busy: seconds to wait for another process that writes the same record.
+        when_behind: what to do while events come faster than they are written: ``slow`` has callers wait
+            (see ``Recorder.behind``); ``sample`` leaves out events of clean requests, of which only their
+            number is kept.
 
     ``StoreError`` when the store cannot be opened: a broken record stops the start, not the first request.
+    ``ConfigError`` for a store or a setting that makes no sense.
     """
 
     def __init__(
         self,
-        path: str | Path,
+        store: str | Path,
         *,
         max_queue: int = 10_000,
         max_batch: int = 256,
         max_bytes: int | None = None,
-        busy: float = 2.0,
+        busy: float = BUSY,
+        when_behind: WhenBehind = "slow",
     ) -> None:
-        self.path = Path(path).absolute()
+        if when_behind not in ("slow", "sample"):
+            raise ConfigError(f"when_behind: {when_behind!r}: slow or sample")
+        self.store = store if is_url(store) else Path(store).absolute()
+        self.name = describe(self.store)
+        self._samples = when_behind == "sample"
         self._max_queue, self._max_batch = max_queue, max_batch
         self._max_bytes, self._busy = max_bytes, busy
-        self._store: Store | None = self._open()
+        self._open_store: Store | None = self._open()
+        self._key = self._open_store.key
         self._chain_end = ""  # the hash of the last durable row
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # guards _closed (with the queue's order) and _loss
+        self._lock = threading.Lock()  # guards _closed (with the queue's order), _loss and _left_out
         self._closed = False
         self._loss: Loss | None = None
+        self._left_out: Loss | None = None  # by sampling
+        self._said_at = time.monotonic()
         self._failure: str | None = None
         self._pause = FIRST_PAUSE
         self._retry_at = 0.0
@@ -76,18 +93,33 @@ class EventLog:
 
     # --- for the callers: any thread, never waiting ---
 
-    def put(self, event: Event) -> Future[None]:
+    def put(self, entry: Event | Notice) -> Future[None]:
         """As ``Recorder.put``. The future fails at once when too many events wait or the log is closed."""
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
         with self._lock:
             why = self._refusal()
-            if why is None:
-                self._queue.put(_Item(event, future))
+            if why is None and not self._sampled(entry):
+                self._queue.put(_Item(entry, future))
                 return future
-            self._loss = added(self._loss, Loss.of(event, why))
-        future.set_exception(StoreError(f"{self.path}: {why}"))
+            if why is not None:
+                self._loss = added(self._loss, Loss.of(entry, why))
+        if why is None:
+            future.set_result(None)
+        else:
+            future.set_exception(StoreError(f"{self.name}: {why}"))
         return future
+
+    def _sampled(self, entry: Event | Notice) -> bool:
+        """Whether ``entry`` is left out. Something waits then, so the writer will come to say so."""
+        left_out = self._samples and isinstance(entry, Event) and entry.clean and self.behind()
+        if left_out:
+            self._left_out = added(self._left_out, Loss.of(entry, SAMPLED))
+        return left_out
+
+    def when_behind(self, what: WhenBehind) -> None:
+        """What to do from now on while events come faster than they are written."""
+        self._samples = what == "sample"
 
     def trouble(self) -> str | None:
         """As ``Recorder.trouble``: the last write failed and none has succeeded since, too many events wait,
@@ -169,13 +201,15 @@ class EventLog:
 
     def _write(self, items: Sequence[_Item]) -> None:
         written, entries = self._encode(items)
-        with self._lock:
-            loss, self._loss = self._loss, None
+        losses = self._take_losses()
         try:
-            self._append(loss, entries)
+            self._append(losses, entries)
         except StoreError as error:
             with self._lock:
-                self._loss = added(loss, self._loss)
+                self._loss, self._left_out = (
+                    added(before, since)
+                    for before, since in zip(losses, (self._loss, self._left_out), strict=True)
+                )
             self._pause_after(str(error))
             self._fail(written, str(error))
             return
@@ -183,35 +217,47 @@ class EventLog:
         for item in written:
             item.future.set_result(None)
 
-    def _encode(self, items: Sequence[_Item]) -> tuple[list[_Item], list[tuple[Entry, str]]]:
-        """The items to answer, and what to write for them. An event that is no JSON fails alone."""
+    def _take_losses(self) -> tuple[Loss | None, Loss | None]:
+        """What was lost, and what was left out; the latter in few gaps rather than one per transaction."""
+        with self._lock:
+            loss, self._loss = self._loss, None
+            if self.behind() and time.monotonic() < self._said_at + SAID_EVERY:
+                return loss, None
+            left_out, self._left_out = self._left_out, None
+        self._said_at = time.monotonic()
+        return loss, left_out
+
+    def _encode(self, items: Sequence[_Item]) -> tuple[list[_Item], list[Sealed]]:
+        """The items to answer, and what to write for them. An entry that is no JSON fails alone."""
         good: list[_Item] = []
-        entries: list[tuple[Entry, str]] = []
+        entries: list[Sealed] = []
         for item in items:
             try:
-                if item.event is not None:
-                    entries.append((item.event, item.event.to_json()))
+                if item.entry is not None:
+                    entries.append(seal(item.entry, self._key))
             except (TypeError, ValueError) as error:
-                self._fail([item], f"{self.path}: an event that cannot be written: {error}")
+                self._fail([item], f"{self.name}: an event that cannot be written: {error}")
             else:
                 good.append(item)
         return good, entries
 
-    def _append(self, loss: Loss | None, entries: Sequence[tuple[Entry, str]]) -> None:
-        if loss is None and not entries:
+    def _append(self, losses: Sequence[Loss | None], entries: Sequence[Sealed]) -> None:
+        real = [loss for loss in losses if loss is not None]
+        if not real and not entries:
             return
-        store = self._store = self._store or self._open()
-        lead: list[tuple[Entry, str]] = []
-        if loss is not None:
-            now = datetime.now(UTC)
-            gap_id = f"gap.{store.writer}.{now.timestamp():.6f}"
-            gap = loss.gap(id=gap_id, at=timestamp(now), after=self._chain_end)
-            lead.append((gap, gap.to_json()))
-        store.append([*lead, *entries])
+        store = self._open_store = self._open_store or self._open()
+        self._key = store.key
+        store.append([*(self._gap(loss, store) for loss in real), *entries])
         self._chain_end = store.last_hash
 
+    def _gap(self, loss: Loss, store: Store) -> Sealed:
+        now = datetime.now(UTC)
+        kind = "sampled" if loss.why == SAMPLED else "gap"
+        id = f"{kind}.{store.writer}.{now.timestamp():.6f}"
+        return seal(loss.gap(id=id, at=timestamp(now), after=self._chain_end), self._key)
+
     def _open(self) -> Store:
-        return Store(self.path, max_bytes=self._max_bytes, busy=self._busy)
+        return Store(self.store, max_bytes=self._max_bytes, busy=self._busy)
 
     def _pause_after(self, failure: str) -> None:
         self._failure = failure
@@ -220,17 +266,17 @@ class EventLog:
         self._let_go()  # the next attempt starts from what the disk then says
 
     def _let_go(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._open_store is not None:
+            self._open_store.close()
+            self._open_store = None
 
     def _fail(self, items: Sequence[_Item], why: str) -> None:
         for item in items:
-            if item.event is None:
+            if item.entry is None:
                 item.future.set_result(None)
                 continue
             with self._lock:
-                self._loss = added(self._loss, Loss.of(item.event, why))
+                self._loss = added(self._loss, Loss.of(item.entry, why))
             item.future.set_exception(StoreError(why))
 
     def _drain(self) -> None:
@@ -239,7 +285,7 @@ class EventLog:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 return
-            self._fail([item], f"{self.path}: {CLOSED}")
+            self._fail([item], f"{self.name}: {CLOSED}")
 
     def __enter__(self) -> EventLog:
         return self

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safety.events.event import Event, Gap
+from safety.events.entry import Event, Gap, Notice
+
+SAMPLED = "sampled: events came faster than they could be written; clean ones were left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class Loss:
     why: str
 
     @staticmethod
-    def of(event: Event, why: str) -> Loss:
-        """The loss of one event."""
+    def of(event: Event | Notice, why: str) -> Loss:
+        """The loss of one event or notice."""
         return Loss(1, event.at, event.at, why)
 
     def __add__(self, other: Loss) -> Loss:

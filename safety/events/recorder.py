@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Literal, Protocol
 
-from safety.events.event import Event
+from safety.events.entry import Event, Notice
+
+WhenBehind = Literal["slow", "sample"]
 
 
 class Recorder(Protocol):
     """A place for events. Callable from any thread and from an event loop; only ``close`` waits."""
 
-    def put(self, event: Event) -> Future[None]:
-        """Hand ``event`` over. The future resolves once it is durable and fails with ``StoreError`` when it
+    def put(self, entry: Event | Notice) -> Future[None]:
+        """Hand ``entry`` over. The future resolves once it is durable and fails with ``StoreError`` when it
         could not be written. It cannot be cancelled: a client that hangs up does not unmake a decision."""
         ...
 

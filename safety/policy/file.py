@@ -200,6 +200,7 @@ def _policy(
         exceptions=exceptions,
         documents=DocumentMarks(tuple(shape.documents.tags), tuple(shape.documents.pointers)),
         raw_excerpts=shape.record.raw_excerpts,
+        when_behind=shape.record.when_behind,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from safety.redact import merge_edits
 from safety.types import (
@@ -180,6 +180,7 @@ class Policy:
     exceptions: tuple[Exemption, ...] = ()
     documents: DocumentMarks = DocumentMarks()
     raw_excerpts: bool = False
+    when_behind: Literal["slow", "sample"] = "slow"
 
     @property
     def id(self) -> str:

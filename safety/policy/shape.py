@@ -218,6 +218,11 @@ class RecordShape(Shape):
     raw_excerpts: bool = Field(
         default=False, description="true keeps excerpts as they are; else they are masked."
     )
+    when_behind: Literal["slow", "sample"] = Field(
+        default="slow",
+        description="What to do while events come faster than they are written: slow makes requests wait;"
+        " sample leaves out events of clean requests, and says how many.",
+    )
 
 
 class SegmentShape(Shape):

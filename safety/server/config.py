@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from safety.errors import ConfigError
+from safety.events.place import resolved
+from safety.monitor.settings import MonitorSettings, is_loopback
 from safety.policy.layers import SHIPPED, locate
 from safety.policy.source import Problems, parse, read_text
 from safety.policy.validate import validated
+from safety.server.address import address, host_and_port, printed
+from safety.server.monitoring import MonitorShape, monitor_settings, secret
 from safety.server.proxy import Caps, Settings
 from safety.server.upstream import Endpoint, Timeouts
 
@@ -38,13 +42,16 @@ def _url(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
-        raise PydanticCustomError("address", "write HOST:PORT, with a port from 0 (any free one) to 65535")
-    return value
+def _where(value: object) -> bool | str | None:
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("where", "write true, false or HOST:PORT")
+    return address(value)
 
 
+Address = Annotated[str, AfterValidator(address)]
+Where = Annotated[bool | str | None, PlainValidator(_where, json_schema_input_type=bool | str | None)]
 Url = Annotated[str, AfterValidator(_url)]
 Count = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -83,26 +90,42 @@ class TimeoutsShape(_Shape):
 
 
 class ServeShape(_Shape):
-    """A whole configuration file."""
+    """A whole configuration file. ``metrics``: on an address of their own, on the proxy's (``true``), or not
+    at all; if nothing is said, on the proxy's where only this machine can reach it. ``telemetry``: traces and
+    logs, where the ``OTEL_*`` variables of the environment say. ``fanout``: the Redis through which others
+    watch what is recorded. URLs with a password are named by environment variable (``store_env``,
+    ``fanout_env``).
+    ``monitor``: the dashboard, by default on the port after the proxy's; ``false`` for none."""
 
     endpoints: Annotated[list[EndpointShape], Field(min_length=1)]
     policy: str = "default"
     store: str = "safety-events.sqlite"
-    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8787"
+    store_env: str | None = None
+    fanout: str | None = None
+    fanout_env: str | None = None
+    listen: Address = "127.0.0.1:8787"
     passthrough: list[str] = []
     caps: CapsShape = CapsShape()
     timeouts: TimeoutsShape = TimeoutsShape()
+    metrics: Where = None
+    telemetry: Literal["otlp"] | None = None
+    monitor: MonitorShape | Literal[False] = MonitorShape()
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that ``serve`` needs. ``policy`` is a path or the name of a shipped policy."""
+    """All that ``serve`` needs. ``policy`` is a path or the name of a shipped policy; ``metrics``: whether
+    things are counted, or the host and port where that can be read if not on the proxy's own."""
 
     settings: Settings
     policy: str
     store: str
     host: str
     port: int
+    metrics: bool | tuple[str, int] = False
+    telemetry: bool = False
+    fanout: str | None = field(default=None, repr=False)
+    monitor: MonitorSettings | None = None
 
 
 _SHAPE = TypeAdapter(ServeShape)
@@ -122,7 +145,7 @@ def read_shape(path: Path, flags: Mapping[str, object]) -> ServeShape:
 def configure(shape: ServeShape, environ: Mapping[str, str], folder: Path = Path()) -> Configuration:
     """The configuration that a checked shape stands for. Raises ``ConfigError`` for a secret that is not in
     the environment."""
-    host, _, port = shape.listen.rpartition(":")
+    host, port = host_and_port(shape.listen)
     settings = Settings(
         endpoints=tuple(_endpoint(endpoint, environ) for endpoint in shape.endpoints),
         passthrough=tuple(shape.passthrough),
@@ -130,8 +153,57 @@ def configure(shape: ServeShape, environ: Mapping[str, str], folder: Path = Path
         timeouts=Timeouts(**shape.timeouts.model_dump()),
     )
     return Configuration(
-        settings, policy_in(folder, shape.policy), str(folder / shape.store), host.strip("[]"), int(port)
+        settings,
+        policy_in(folder, shape.policy),
+        _store(shape, environ, folder),
+        host,
+        port,
+        _metrics(shape, host),
+        shape.telemetry is not None,
+        _fanout(shape, environ),
+        dashboard(shape, environ, folder),
     )
+
+
+def dashboard(shape: ServeShape, environ: Mapping[str, str], folder: Path = Path()) -> MonitorSettings | None:
+    """The dashboard's settings, if it has any: on this machine only unless the file says where else, on the
+    port after the proxy's. Raises as ``configure``; secrets of endpoints are not asked for."""
+    monitor = shape.monitor
+    if monitor is False:
+        return None
+    host, port = host_and_port(shape.listen)
+    return monitor_settings(
+        monitor,
+        environ,
+        store=_store(shape, environ, folder),
+        fanout=_fanout(shape, environ),
+        listen=printed(host if is_loopback(host) else "127.0.0.1", port and port + 1),
+        policies=tuple(policy_in(folder, name) for name in monitor.policies or [shape.policy]),
+        alerts=None if monitor.alerts is None else str(folder / monitor.alerts),
+    )
+
+
+def _store(shape: ServeShape, environ: Mapping[str, str], folder: Path) -> str:
+    return secret(shape.store_env, environ, "store_env") or resolved(shape.store, folder)
+
+
+def _fanout(shape: ServeShape, environ: Mapping[str, str]) -> str | None:
+    return secret(shape.fanout_env, environ, "fanout_env") or shape.fanout
+
+
+def _metrics(shape: ServeShape, host: str) -> bool | tuple[str, int]:
+    """Where the metrics can be read. Whoever may use the proxy could read them on its own address, so they
+    are there only if that is this machine's alone; and not in the place of an endpoint's own."""
+    if isinstance(shape.metrics, str):
+        return host_and_port(shape.metrics)
+    if shape.metrics and not is_loopback(host):
+        raise ConfigError(
+            f"metrics: true: every client of {shape.listen} could read them: write an address of their own, "
+            "such as 127.0.0.1:9464"
+        )
+    if shape.metrics is None:
+        return is_loopback(host) and "GET /metrics" not in shape.passthrough
+    return shape.metrics
 
 
 def policy_in(folder: Path, policy: str) -> str:

@@ -7,8 +7,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import uvicorn
@@ -20,6 +23,8 @@ from safety.events.log import EventLog
 from safety.events.memory import MemoryLog
 from safety.server.app import create_app
 from safety.server.config import Configuration, ServeShape, configure
+from safety.server.metrics import COUNTED, publish
+from safety.server.monitoring import Beside
 
 # How a worker process learns what to serve. Names of secrets are in it, never secrets.
 HANDED_DOWN = "SAFETY_LAYER_SERVE"
@@ -39,7 +44,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     except OSError as error:
         bound.close()
         raise ConfigError(
-            f"cannot listen on {host}:{port}: {error.strerror}: choose another --listen"
+            f"cannot listen on {host}:{port}: {error.strerror}: choose another address"
         ) from None
     bound.set_inheritable(True)
     return bound
@@ -85,37 +90,64 @@ def server(app: FastAPI | str) -> uvicorn.Config:
 
 
 def serve(
-    shape: ServeShape, folder: Path, workers: int, started: Callable[[Configuration, int], None]
+    shape: ServeShape, folder: Path, workers: int, started: Callable[[Configuration, int, int | None], None]
 ) -> int:
-    """Serve until told to stop; ``started`` is told the configuration and the port. Returns the exit code."""
+    """Serve until told to stop, with the dashboard beside it; ``started`` is told the configuration and both
+    ports. Returns the exit code."""
     configuration = configure(shape, os.environ, folder)
     bound = listen(configuration.host, configuration.port, shared=workers > 1)
-    with bound:
+    with bound, ExitStack() as stack:
         port = bound.getsockname()[1]
         if workers == 1:
             app = create_app(configuration)  # before anything is served: what is wrong is said here
-            started(configuration, port)
+            stack.enter_context(_page(configuration, app.state.counted))
+            started(configuration, port, stack.enter_context(_dashboard(configuration)))
             uvicorn.Server(server(app)).run(sockets=[bound])
         else:
             _try_out(configuration)
-            started(configuration, port)
-            os.environ[HANDED_DOWN] = json.dumps([shape.model_dump(), str(folder)])
+            counted = stack.enter_context(TemporaryDirectory(prefix=COUNTED))
+            stack.enter_context(_page(configuration, Path(counted)))
+            started(configuration, port, stack.enter_context(_dashboard(configuration)))
+            os.environ[HANDED_DOWN] = json.dumps([shape.model_dump(), str(folder), counted])
             config = server("safety.server.run:worker_app")
             config.workers = workers
             Workers(config, bound).run()
     return 0
 
 
+@contextmanager
+def _page(configuration: Configuration, counted: Path) -> Iterator[None]:
+    """The metrics on an address of their own, if one is configured: it is this process's, which outlives its
+    workers."""
+    if isinstance(configuration.metrics, bool):
+        yield
+        return
+    with Background(publish(FastAPI(openapi_url=None), counted), *configuration.metrics):
+        yield
+
+
+@contextmanager
+def _dashboard(configuration: Configuration) -> Iterator[int | None]:
+    """The dashboard in a process of its own, and its port; nothing if none is configured."""
+    settings = configuration.monitor
+    if settings is None:
+        yield None
+        return
+    with listen(settings.host, settings.port) as bound, Beside(settings, bound):
+        yield bound.getsockname()[1]
+
+
 def _try_out(configuration: Configuration) -> None:
     """Raise here what every worker would raise."""
-    create_app(configuration, MemoryLog())
+    create_app(replace(configuration, metrics=False), MemoryLog())
     EventLog(configuration.store).close()
 
 
 def worker_app() -> FastAPI:
     """The application of one worker process."""
-    fields, folder = json.loads(os.environ[HANDED_DOWN])
-    return create_app(configure(ServeShape.model_validate(fields), os.environ, Path(folder)))
+    fields, folder, counted = json.loads(os.environ[HANDED_DOWN])
+    configuration = configure(ServeShape.model_validate(fields), os.environ, Path(folder))
+    return create_app(configuration, counted=Path(counted))
 
 
 class Background:

@@ -193,8 +193,8 @@ def test_where_pairs():
         (["--store", "/nowhere/events.sqlite"], StoreError, "/nowhere/events.sqlite: no event store there"),
         (["--limit", "0"], ConfigError, "--limit: 0: a number from 1 up"),
         (["--since", "soon"], ConfigError, "--since: 'soon' is no time"),
-        (["--verify", "--limit", "2"], ConfigError, "--verify: reads the whole record: leave"),
-        (["--where", "colour=red"], ConfigError, "where: unknown key 'colour': one of action"),
+        (["--limit", "2", "verify"], ConfigError, "verify: takes no --follow, --since, --where or --limit"),
+        (["--where", "colour=red"], ConfigError, "where: unknown key 'colour': one of about, action"),
     ],
 )
 def test_wrong_usage_is_one_line(path, arguments, error, message):
@@ -280,11 +280,11 @@ def test_verify_gives_a_proof_per_writer(path, capsys):
     record(path, CLEAN, BLOCKED)
     record(path, CLEAN)
     last = {row.writer: row for row in EventQuery(path).chain()}
-    assert printed(path, capsys, "--verify") == [
+    assert printed(path, capsys, "verify") == [
         f"{row.writer}: {rows} rows, last hash {row.hash}"
         for row, rows in zip(last.values(), (2, 1), strict=True)
     ]
-    lines = [json.loads(line) for line in printed(path, capsys, "--verify", "--json")]
+    lines = [json.loads(line) for line in printed(path, capsys, "verify", "--json")]
     assert [(line["writer"], line["hash"]) for line in lines] == [(r.writer, r.hash) for r in last.values()]
 
 
@@ -294,14 +294,14 @@ def test_verify_names_the_first_break(path, capsys):
         for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             db.execute(f"DROP TRIGGER {name}")
         db.execute("UPDATE events SET body = replace(body, 'block', 'allow') WHERE n = 2")
-    assert run("--store", path, "--verify") == 1
+    assert run("--store", path, "verify") == 1
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("broken: writer ")
     assert line.endswith(": row 2 was altered")
-    assert run("--store", path, "--verify", "--json") == 1
+    assert run("--store", path, "verify", "--json") == 1
     assert json.loads(capsys.readouterr().out)["row"] == 2
 
 
 def test_verify_of_an_empty_record(path, capsys):
     record(path)
-    assert printed(path, capsys, "--verify") == ["no events"]
+    assert printed(path, capsys, "verify") == ["no events"]

@@ -26,7 +26,10 @@ ATTACK = {"model": "m", "messages": [{"role": "user", "content": "Ignore all pre
 def serving(*arguments: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process and the proxy's base URL."""
     process = subprocess.Popen(
-        [*COMMAND, "--listen", "127.0.0.1:0", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "--no-monitor", "--listen", "127.0.0.1:0", *arguments],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stderr is not None

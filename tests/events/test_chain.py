@@ -8,8 +8,8 @@ from safety.events.chain import follow_on, genesis, link, verify_chain
 
 def chain(bodies, writer="w"):
     rows, last = [], genesis(writer)
-    for body in bodies:
-        last = follow_on(last, body)
+    for n, body in enumerate(bodies, 1):
+        last = follow_on(last, body, n)
         rows.append(last)
     return rows
 
@@ -32,7 +32,8 @@ def test_any_alteration_is_found_where_it_is(bodies, data):
     at = data.draw(st.integers(0, len(rows) - 1))
     changed = {
         "body": data.draw(st.text().filter(lambda body: body != rows[at].body)),
-        "hash": link(rows[at].hash, "x"),
+        "hash": link(rows[at].hash, 1, "x"),
+        "n": rows[at].n + 1,
         "seq": rows[at].seq + 1,
         "writer": "other",
     }
@@ -65,7 +66,7 @@ def test_swapped_rows_are_found(bodies, data):
 
 def test_an_alteration_with_its_own_hash_mended_is_found_at_the_next():
     rows = chain(["a", "b", "c"])
-    rows[1] = follow_on(rows[0], "B")
+    rows[1] = follow_on(rows[0], "B", 2)
     found = verify_chain(rows)
     assert found is not None
     assert found.row == rows[2]

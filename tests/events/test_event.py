@@ -125,7 +125,8 @@ def test_an_error_that_quotes_the_text_is_masked():
     failing = verdict(hits=[failed], outcomes=(Outcome("pii@1", ran=Ran.FAILED, error=error),))
     event = make_event(failing, at=AT)
     assert event.ran[0].error == event.hits[0].evidence == "ValueError: cannot parse '…' near s•••••t"
-    assert make_event(failing, at=AT, raw_excerpts=True).ran[0].error == error
+    raw = make_event(failing, at=AT, raw_excerpts=True)  # it can never be erased: masked all the same
+    assert raw.ran == event.ran
 
 
 def test_a_flood_of_hits_is_counted_and_the_strictest_are_kept():

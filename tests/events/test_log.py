@@ -14,9 +14,9 @@ from event_samples import AT, MAIL, hit_on, verdict
 from safety.errors import StoreError
 from safety.events.chain import verify_chain
 from safety.events.event import Gap, make_event, timestamp
+from safety.events.file import MIN_BYTES
 from safety.events.log import EventLog
 from safety.events.query import EventQuery
-from safety.events.store import MIN_BYTES
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,7 +59,8 @@ def test_a_full_store_fails_events_at_once_and_later_says_how_many(path):
             log.put(later).result(10)
         assert len(entries(path)) == written
         with closing(sqlite3.connect(path)) as other:  # somebody makes room
-            other.execute("DELETE FROM event_categories")
+            other.execute("DELETE FROM marks")
+            other.execute("DELETE FROM excerpts")
             other.execute("DELETE FROM events")
             other.commit()
         wait_until(lambda: log.trouble() is None)
