@@ -35,6 +35,7 @@ def test_any_alteration_is_found_where_it_is(bodies, data):
         "hash": link(rows[at].hash, 1, "x"),
         "n": rows[at].n + 1,
         "seq": rows[at].seq + 1,
+        "n": rows[at].n + 1,
         "writer": "other",
     }
     name = data.draw(st.sampled_from(sorted(changed)))
@@ -71,3 +72,11 @@ def test_an_alteration_with_its_own_hash_mended_is_found_at_the_next():
     assert found is not None
     assert found.row == rows[2]
     assert found.why == "writer w: row 3 was altered"
+
+
+def test_what_is_left_after_older_rows_went_begins_at_the_anchor():
+    rows = chain(["a", "b", "c"])
+    assert verify_chain(rows[1:], {"w": rows[0]}) is None
+    assert verify_chain(rows[1:]) is not None
+    assert verify_chain(rows[2:], {"w": rows[0]}) is not None
+    assert verify_chain(rows[1:], {"w": replace(rows[0], hash=rows[1].hash)}) is not None

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.errors import StoreError
-from safety.events.event import MAX_HITS, Event, Gap, entry_from_json, make_event
+from safety.events.entry import DetectorRun, Event, Gap, dumped, entry_from_json, plain
+from safety.events.event import MAX_HITS, make_event, make_notice
 from safety.types import Action, Finding, Hit, Origin, Outcome, Ran, Stage
 
 
@@ -44,6 +46,36 @@ def test_what_is_no_event_is_refused(text):
         entry_from_json(text)
 
 
+def test_a_notice_survives_json():
+    notice = make_notice("erased", at=AT, by="anna", about="u1", detail="12 events")
+    assert entry_from_json(notice.to_json()) == notice
+    assert notice.id != make_notice("erased", at=AT).id
+
+
+@given(verdicts(), st.booleans())
+def test_what_is_written_by_hand_is_what_the_library_writes(verdict, erased):
+    event = replace(make_event(verdict, at=AT), erased=erased)
+    assert event.to_json() == dumped({"kind": "event"} | plain(event) | {"labels": dict(event.labels)})
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "1", None])
+def test_what_is_no_number_is_refused(wrong):
+    for event in (
+        replace(make_event(verdict(), at=AT), seconds=wrong),
+        replace(make_event(verdict(), at=AT), ran=(DetectorRun("pii@1", Ran.OK, wrong),)),
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            event.to_json()
+
+
+def test_values_of_personal_data_and_secrets_are_on_their_way_to_be_hashed_only():
+    hits = [hit_on(MAIL), hit_on(MAIL), hit_on("at once", "secret.aws"), hit_on("ignore", "prompt_attack")]
+    event = make_event(verdict(hits=hits), at=AT)
+    assert event.values == (MAIL, "at once")
+    assert MAIL not in event.to_json()
+    assert MAIL not in repr(event)
+
+
 def test_a_changed_word_is_refused():
     text = make_event(verdict(), at=AT).to_json()
     with pytest.raises(StoreError):
@@ -65,6 +97,7 @@ def test_a_clean_verdict():
     assert event.hits == event.rules == event.categories == ()
     assert event.ran[0].detector == "pii@1"
     assert event.ran[0].ms == 1.5
+    assert event.clean
     assert event.seconds == 0.002
 
 

@@ -107,9 +107,9 @@ def test_where(query, where, found):
     ],
 )
 def test_what_cannot_be_asked_for(query, where, message):
-    for ask in (query.events, query.follow):
+    for reading in (query.events, query.follow):
         with pytest.raises(ConfigError, match=message):
-            ask(where=where)
+            reading(where=where)
 
 
 def test_every_key_the_record_promises_can_be_asked_for():

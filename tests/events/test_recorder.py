@@ -7,23 +7,23 @@ import pytest
 from event_samples import AT, verdict
 
 from safety.errors import StoreError
-from safety.events.event import make_event
+from safety.events.event import make_event, make_notice
 from safety.events.log import EventLog
 from safety.events.memory import MemoryLog
 from safety.events.query import EventQuery
 from safety.events.recorder import Recorder
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "postgres"])
 def record(request, tmp_path):
     """A recorder, and a function that reads what it holds."""
     if request.param == "memory":
         memory = MemoryLog()
         yield memory, lambda: list(memory.entries)
         return
-    log = EventLog(tmp_path / "events.sqlite")
-    yield log, lambda: list(EventQuery(tmp_path / "events.sqlite").events())
-    log.close()
+    store = tmp_path / "events.sqlite" if request.param == "file" else request.getfixturevalue("postgres")
+    with EventLog(store) as log, EventQuery(store) as query:
+        yield log, lambda: list(query.events())
 
 
 def event(name):
@@ -35,6 +35,14 @@ def test_what_was_put_is_there_once_the_future_says_so(record):
     recorder.put(event("a")).result(10)
     assert record[1]() == [event("a")]
     assert recorder.trouble() is None
+
+
+def test_notices_are_put_like_events(record):
+    recorder, read = record
+    notice = make_notice("looked", at=AT, by="anna", about="a.input")
+    for entry in (event("a"), notice):
+        recorder.put(entry).result(10)
+    assert read() == [event("a"), notice]
 
 
 def test_order_is_kept(record):

@@ -171,7 +171,7 @@ def test_a_store_of_an_unreleased_version_is_to_be_moved_away(tmp_path):
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 1")
     for opening in (Store, to_read):
-        with pytest.raises(StoreError, match="an event store of an unreleased version .* move it away"):
+        with pytest.raises(StoreError, match=r"an event store of an unreleased version .* move it away"):
             opening(path)
 
 
@@ -190,7 +190,7 @@ def test_a_later_versions_tables_are_left_alone(store):
     do(store, "UPDATE record_version SET version_num = '9999'")
     for opening in (Store, to_read):
         with pytest.raises(
-            StoreError, match="written by a later version .schema 9999.: this one reads up to"
+            StoreError, match=r"written by a later version .schema 9999.: this one reads up to"
         ):
             opening(store)
 

@@ -15,6 +15,7 @@ from rigs import POLICY, Rig, RigMaker
 from upstreams import Request, completion, event, events, streamed, whole
 
 from safety.detectors.base import Detector, Scope
+from safety.events.file import MIN_BYTES
 from safety.events.log import EventLog
 from safety.server.proxy import Caps
 from safety.server.upstream import Timeouts
@@ -227,7 +228,7 @@ def test_a_client_that_hangs_up_stops_the_endpoint(rig: RigMaker, body: dict[str
 
 
 def test_a_full_disk_blocks_and_says_so(rig: RigMaker, tmp_path: Any) -> None:
-    log = EventLog(tmp_path / "events.sqlite", max_bytes=64 * 1024)
+    log = EventLog(tmp_path / "events.sqlite", max_bytes=MIN_BYTES)
     try:
         one = rig(whole(completion("fine")), recorder=log)
         answers = [ask(one) for _ in range(400)]
