@@ -35,7 +35,6 @@ def test_any_alteration_is_found_where_it_is(bodies, data):
         "hash": link(rows[at].hash, 1, "x"),
         "n": rows[at].n + 1,
         "seq": rows[at].seq + 1,
-        "n": rows[at].n + 1,
         "writer": "other",
     }
     name = data.draw(st.sampled_from(sorted(changed)))
