@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,33 +35,44 @@ _ROUNDS = 20  # of measuring and removing again; sizes of rows differ
 
 
 def prune(
-    store: str | Path, older_than: datetime | None = None, max_bytes: int | None = None, *, by: str = ""
+    store: str | Path,
+    older_than: datetime | None = None,
+    max_bytes: int | None = None,
+    *,
+    by: str = "",
+    at_once: int = ROWS,
 ) -> int:
     """Remove the rows that were recorded before every row from ``older_than`` on, then the oldest until what
     is left takes no more than ``max_bytes``. How many went.
 
     In an SQLite file all pages in use count; in PostgreSQL the rows without indexes and free space. ``by``
-    says who asked. ``ConfigError`` without either bound, or for one that nothing could keep.
+    says who asked; ``at_once`` rows go in one transaction. ``ConfigError`` without either bound, or for one
+    that nothing could keep.
     """
     if older_than is None and max_bytes is None:
         raise ConfigError("prune: neither an age nor a size: say which rows are to go")
     if not is_url(store):
         file.check_bound(max_bytes)
     removed = 0
+
+    def remove(upto: int, why: str) -> None:
+        nonlocal removed
+        while count := work.change(lambda db: _remove_some(db, upto, at_once, why, by)):
+            removed += count
+
     with closing(Store(store)) as work:
         if older_than is not None:
-            why = f"older than {timestamp(older_than)}"
-            removed += _remove_upto(work, work.read(lambda db: _before(db, older_than)), by, why)
+            remove(work.read(lambda db: _before(db, older_than)), f"older than {timestamp(older_than)}")
         for _ in range(_ROUNDS if max_bytes is not None else 0):
-            surplus = work.read(lambda db: _surplus(db, max_bytes or 0))
-            if not surplus:
+            upto = work.read(lambda db: _surplus(db, max_bytes or 0))
+            if not upto:
                 break
-            removed += _remove_upto(work, surplus, by, f"over {max_bytes} bytes")
+            remove(upto, f"over {max_bytes} bytes")
         work.tidy()
     return removed
 
 
-def erase(store: str | Path, user: str, *, reason: str, by: str = "") -> int:
+def erase(store: str | Path, user: str, *, reason: str, by: str = "", at_once: int = EVENTS) -> int:
     """Erase excerpts, details and keyed hashes of all events with the label ``user``; of how many. The notice
     says ``reason`` and ``by`` whom, and not who the user was. ``ConfigError`` without a reason."""
     if not user or not reason:
@@ -68,7 +80,13 @@ def erase(store: str | Path, user: str, *, reason: str, by: str = "") -> int:
     erased = 0
     with closing(Store(store)) as work:
         about = "" if work.key is None else user_key(user, work.key)
-        while count := work.change(lambda db: _erase_some(db, storable(user), reason, by, about)):
+
+        def notice(count: int) -> Notice:
+            salt = secrets.token_hex(8)
+            detail = f"{count} events; who {salt}:{who_hash(salt, storable(user))}; {reason}"
+            return make_notice(ERASED, at=datetime.now(UTC), by=by, about=about, detail=detail)
+
+        while count := work.change(lambda db: _erase_some(db, storable(user), at_once, notice)):
             erased += count
         work.tidy()
     return erased
@@ -103,15 +121,8 @@ def _size(db: Connection) -> int:
     )
 
 
-def _remove_upto(work: Store, upto: int, by: str, why: str) -> int:
-    removed = 0
-    while count := work.change(lambda db: _remove_some(db, upto, by, why)):
-        removed += count
-    return removed
-
-
-def _remove_some(db: Connection, upto: int, by: str, why: str) -> tuple[int, list[Notice]]:
-    some = select(events.c.n).where(events.c.n <= upto).order_by(events.c.n).limit(ROWS).subquery()
+def _remove_some(db: Connection, upto: int, most: int, why: str, by: str) -> tuple[int, list[Notice]]:
+    some = select(events.c.n).where(events.c.n <= upto).order_by(events.c.n).limit(most).subquery()
     last, count = db.execute(select(func.max(some.c.n), func.count())).one()
     if not count:
         return 0, []
@@ -135,15 +146,13 @@ def _anchor(db: Connection, upto: int) -> None:
 # --- erasing ----------------------------------------------------------------------------------------------
 
 
-def _erase_some(db: Connection, user: str, reason: str, by: str, about: str) -> tuple[int, list[Notice]]:
+def _erase_some(
+    db: Connection, user: str, most: int, notice: Callable[[int], Notice]
+) -> tuple[int, list[Notice]]:
     theirs = select(excerpts.c.n).join(events, events.c.n == excerpts.c.n).where(events.c.user == user)
-    some = db.scalars(theirs.order_by(excerpts.c.n).limit(EVENTS)).all()
-    if not some:
-        return 0, []
+    some = db.scalars(theirs.order_by(excerpts.c.n).limit(most)).all()
     for first in range(0, len(some), _AT_ONCE):
         part = some[first : first + _AT_ONCE]
         db.execute(delete(excerpts).where(excerpts.c.n.in_(part)))
         db.execute(delete(marks).where(marks.c.n.in_(part), marks.c.of == VALUE))
-    salt = secrets.token_hex(8)
-    detail = f"{len(some)} events; who {salt}:{who_hash(salt, user)}; {reason}"
-    return len(some), [make_notice(ERASED, at=datetime.now(UTC), by=by, about=about, detail=detail)]
+    return len(some), [notice(len(some))] if some else []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Integer, Table, select, type_coerce
 
 from safety.errors import StoreError
 from safety.events.chain import Break, ChainRow, Verifier
@@ -68,6 +68,8 @@ def who_hash(salt: str, user: str) -> str:
 
 
 _ANCHORS_OF = select(anchors).order_by(anchors.c.writer)
+# As stored: SQLite has no booleans, and anything but 0 would be read as true.
+_ROWS = select(*(type_coerce(c, Integer).label(c.name) if c is events.c.complete else c for c in events.c))
 
 
 def _hash_of(rows: Iterable[tuple[str, int, str]]) -> str:
@@ -77,7 +79,7 @@ def _hash_of(rows: Iterable[tuple[str, int, str]]) -> str:
 
 def _all(db: Connection, check: _Check) -> Break | None:
     at = -1
-    while rows := db.execute(select(events).where(events.c.n > at).order_by(events.c.n).limit(PAGE)).all():
+    while rows := db.execute(_ROWS.where(events.c.n > at).order_by(events.c.n).limit(PAGE)).all():
         end = rows[-1].n
         found, texts = _marks(_within(db, marks, at, end)), _texts(_within(db, excerpts, at, end))
         for row in rows:

@@ -204,7 +204,7 @@ class Metrics:
     def _detector(self, values: Sequence[str], spare: int) -> Detector | None:
         name = values[0].partition("@")[0]  # a new version is no new detector to whoever watches
         seconds = self._histogram(DETECTOR_SECONDS, [name], spare)
-        if seconds is None:
+        if seconds is None or self._count_of(RUNS, [name, CACHED], spare) is None:
             return None
         outcomes = {str(one): _sure(self._count_of(RUNS, [name, str(one)])) for one in _OUTCOMES}
         return Detector(outcomes, seconds)

@@ -281,7 +281,7 @@ def test_without_a_key_nothing_can_be_looked_for(postgres, monkeypatch):
     with recorded(postgres) as query:
         with pytest.raises(ConfigError, match=f"no key for hashes: set {KEY_VARIABLE}"):
             query.events(where={"value": MAIL})
-        assert ask(postgres, "SELECT * FROM marks WHERE of = 'value'".replace("of =", '"of" =')) == []
+        assert ask(postgres, "SELECT * FROM marks WHERE \"of\" = 'value'") == []
 
 
 def test_labels_that_no_database_likes(store):
