@@ -70,9 +70,9 @@ def _verify(args: argparse.Namespace) -> int:
     if not found.last and not args.json:
         _say(args, "no events")
     if found.removed:
-        _say(args, f"{found.removed} older rows were removed, as notices say", removed=found.removed)
+        _say(args, f"removed, as notices say: {_many(found.removed, 'older row')}", removed=found.removed)
     if found.erased:
-        _say(args, f"excerpts of {found.erased} events were erased, as notices say", erased=found.erased)
+        _say(args, f"erased, as notices say: excerpts of {_many(found.erased, 'event')}", erased=found.erased)
     return INTACT
 
 
@@ -91,7 +91,7 @@ def _erase(args: argparse.Namespace) -> int:
 
     EventQuery(args.store).close()  # there must be a record: erasing from a new one helps nobody
     count = erase(args.store, _given("--user", args.user), reason=args.reason, by=_by(args))
-    _say(args, f"erased: excerpts and hashes of {count} events", erased=count)
+    _say(args, f"erased: excerpts and hashes of {_many(count, 'event')}", erased=count)
     return 0
 
 
@@ -106,7 +106,7 @@ def _prune(args: argparse.Namespace) -> int:
     size = None if args.max_size is None else parse_size(args.max_size)
     EventQuery(args.store).close()
     count = prune(args.store, older, size, by=_by(args))
-    _say(args, f"removed: {count} rows", removed=count)
+    _say(args, f"removed: {_many(count, 'row')}", removed=count)
     return 0
 
 
@@ -124,6 +124,10 @@ def _given(flag: str, value: str) -> str:
     if not found:
         raise ConfigError(f"{flag}: nothing given")
     return found
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _by(args: argparse.Namespace) -> str:

@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import signal
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,9 +13,8 @@ import pytest
 
 from safety.cli.events import add_parser, parse_since, parse_where
 from safety.errors import ConfigError, StoreError
-from safety.events.event import Event, make_event
+from safety.events.event import Event, make_event, make_notice
 from safety.events.log import EventLog
-from safety.events.query import EventQuery
 from safety.types import (
     Action,
     Exchange,
@@ -137,6 +135,14 @@ def test_a_gap_is_told(path, capsys):
     line = printed(path, capsys)[1]
     assert "GAP" in line
     assert "1 event could not be recorded from 2026-11-23T10:00:00.123456Z" in line
+
+
+def test_a_notice_is_told(path, capsys):
+    with EventLog(path) as log:
+        log.put(make_notice("looked", at=AT, by="anna\x1b", about="e1.input", detail="excerpts"))
+    (line,) = printed(path, capsys)
+    assert line.startswith("2026-11-23 10:00:00.123Z  NOTICE  ")
+    assert line.endswith(r"looked  by: anna\x1b  about: e1.input  excerpts")
 
 
 def test_no_field_can_drive_the_terminal(path, capsys):
@@ -274,34 +280,3 @@ def test_an_encoding_without_bullets(path):
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
     assert rb"I\u2022\u2022" in out
-
-
-def test_verify_gives_a_proof_per_writer(path, capsys):
-    record(path, CLEAN, BLOCKED)
-    record(path, CLEAN)
-    last = {row.writer: row for row in EventQuery(path).chain()}
-    assert printed(path, capsys, "verify") == [
-        f"{row.writer}: {rows} rows, last hash {row.hash}"
-        for row, rows in zip(last.values(), (2, 1), strict=True)
-    ]
-    lines = [json.loads(line) for line in printed(path, capsys, "verify", "--json")]
-    assert [(line["writer"], line["hash"]) for line in lines] == [(r.writer, r.hash) for r in last.values()]
-
-
-def test_verify_names_the_first_break(path, capsys):
-    record(path, CLEAN, BLOCKED, CLEAN)
-    with sqlite3.connect(path) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {name}")
-        db.execute("UPDATE events SET body = replace(body, 'block', 'allow') WHERE n = 2")
-    assert run("--store", path, "verify") == 1
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("broken: writer ")
-    assert line.endswith(": row 2 was altered")
-    assert run("--store", path, "verify", "--json") == 1
-    assert json.loads(capsys.readouterr().out)["row"] == 2
-
-
-def test_verify_of_an_empty_record(path, capsys):
-    record(path)
-    assert printed(path, capsys, "verify") == ["no events"]
