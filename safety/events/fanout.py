@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from safety.errors import ConfigError, MissingExtra
 from safety.events.entry import Event, Notice
-from safety.events.recorder import Recorder
+from safety.events.recorder import InFront, Recorder
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,13 @@ _TIMEOUT = 2.0  # seconds for connecting and for an answer
 _PAUSE = 1.0  # seconds between attempts while Redis is away
 
 
-class Fanout:
+class Fanout(InFront):
     """A ``Recorder`` in front of another: what that one has made durable is sent to the Redis at ``url``.
-    ``ConfigError`` for what is no such URL; ``MissingExtra`` without the driver. Redis need not be there."""
+    ``ConfigError`` for what is no such URL; ``MissingExtra`` without the driver. Redis need not be there: a
+    fan-out that is away is no trouble of the record's."""
 
     def __init__(self, recorder: Recorder, url: str) -> None:
-        self._recorder = recorder
+        super().__init__(recorder)
         self._client = _client(url)
         self._queue: queue.Queue[Event | Notice | None] = queue.Queue(WAITING)
         self._lock = threading.Lock()
@@ -56,14 +57,6 @@ class Fanout:
         future.add_done_callback(partial(self._durable, entry))
         return future
 
-    def trouble(self) -> str | None:
-        """As ``Recorder.trouble``: of the record. A fan-out that is away is no reason to refuse traffic."""
-        return self._recorder.trouble()
-
-    def behind(self) -> bool:
-        """As ``Recorder.behind``."""
-        return self._recorder.behind()
-
     @property
     def left_out(self) -> int:
         """Entries that could not be sent since the last one that could."""
@@ -71,7 +64,7 @@ class Fanout:
 
     def close(self) -> None:
         """Close the record, and send what is left if Redis takes it."""
-        self._recorder.close()
+        super().close()
         self._stopping.set()
         with suppress(queue.Full):  # then the thread is awake, and looks whether it is to stop
             self._queue.put_nowait(None)

@@ -30,3 +30,27 @@ class Recorder(Protocol):
     def close(self) -> None:
         """Write what was handed over, then refuse more. May be called twice."""
         ...
+
+
+class InFront:
+    """A ``Recorder`` in front of another, which is asked about everything: a base for what only wants to see
+    what is put."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def put(self, entry: Event | Notice) -> Future[None]:
+        """As ``Recorder.put``."""
+        return self._recorder.put(entry)
+
+    def trouble(self) -> str | None:
+        """As ``Recorder.trouble``."""
+        return self._recorder.trouble()
+
+    def behind(self) -> bool:
+        """As ``Recorder.behind``."""
+        return self._recorder.behind()
+
+    def close(self) -> None:
+        """As ``Recorder.close``."""
+        self._recorder.close()

@@ -29,7 +29,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from safety.events.entry import DetectorRun, Event, Notice
-from safety.events.recorder import Recorder
+from safety.events.recorder import InFront, Recorder
 from safety.guard import RECORD, Guard
 from safety.policy.model import ON_ERROR
 from safety.server.cells import Cells, Slot, files, sweep
@@ -326,11 +326,12 @@ def _gauge(cells: Cells, family: Family, values: Sequence[str] = ()) -> int:
     return _sure(cells.place(family.name, family.name, labels, family.about))
 
 
-class Metered:
+class Metered(InFront):
     """A ``Recorder`` that has everything counted that is handed to another."""
 
     def __init__(self, recorder: Recorder, metrics: Metrics) -> None:
-        self._recorder, self._metrics = recorder, metrics
+        super().__init__(recorder)
+        self._metrics = metrics
 
     def put(self, entry: Event | Notice) -> Future[None]:
         behind = self._recorder.behind()
@@ -341,15 +342,6 @@ class Metered:
                 self._metrics.left_out()  # answered at once, where others wait: it was not even queued
             future.add_done_callback(self._metrics.written)
         return future
-
-    def trouble(self) -> str | None:
-        return self._recorder.trouble()
-
-    def behind(self) -> bool:
-        return self._recorder.behind()
-
-    def close(self) -> None:
-        self._recorder.close()
 
 
 class _Folder(Collector):

@@ -36,7 +36,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from safety.errors import ConfigError
 from safety.events.entry import DetectorRun, Event, Notice
-from safety.events.recorder import Recorder
+from safety.events.recorder import InFront, Recorder
 from safety.server.http import Receive, Scope, Send
 from safety.types import Action, Ran
 
@@ -155,11 +155,12 @@ class Telemetry:
         span.end(began + _ns(run.ms / 1000))
 
 
-class Traced:
+class Traced(InFront):
     """A ``Recorder`` that has everything told that is handed to another."""
 
     def __init__(self, recorder: Recorder, telemetry: Telemetry) -> None:
-        self._recorder, self._telemetry = recorder, telemetry
+        super().__init__(recorder)
+        self._telemetry = telemetry
 
     def put(self, entry: Event | Notice) -> Future[None]:
         future = self._recorder.put(entry)
@@ -169,15 +170,6 @@ class Traced:
             except Exception:  # it is on record; that nobody could be told is no reason to fail a request
                 log.exception("event %s could not be told", entry.id)
         return future
-
-    def trouble(self) -> str | None:
-        return self._recorder.trouble()
-
-    def behind(self) -> bool:
-        return self._recorder.behind()
-
-    def close(self) -> None:
-        self._recorder.close()
 
 
 class _Request:

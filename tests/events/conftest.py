@@ -10,7 +10,7 @@ SERVER = "postgresql://root@127.0.0.1:5432/test"
 @pytest.fixture
 def postgres():
     """The URL of an empty schema; the test is skipped where PostgreSQL cannot be reached."""
-    psycopg = pytest.importorskip("psycopg")
+    psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
     try:
         server = psycopg.connect(SERVER, autocommit=True, connect_timeout=3)
     except psycopg.OperationalError as error:

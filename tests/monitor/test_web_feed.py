@@ -297,7 +297,7 @@ def test_a_record_that_is_replaced_is_followed_anew(tmp_path):
 
 
 def postgres():
-    psycopg = pytest.importorskip("psycopg")
+    psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
     url = "postgresql://root@127.0.0.1:5432/test"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=2) as db:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import proxies
 from prometheus_client import parser
 from rigs import POLICY
 from upstreams import Request, Script, ScriptedUpstream, completion, whole
@@ -94,19 +93,6 @@ def serving(
     (folder / "policy.yaml").write_text(POLICY)
     always = "listen: 127.0.0.1:0\nmonitor: false\npolicy: policy.yaml\n"
     (folder / "serve.yaml").write_text(always + configuration)
-    command = (sys.executable, "-m", "safety.cli.main", "serve", "--config", "serve.yaml")
-    process = subprocess.Popen(
-        [*command, "--workers", str(workers)],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    try:
-        assert process.stderr is not None
-        first = process.stderr.readline()
-        assert first.startswith("safety-layer on http://"), first + process.stderr.read()
-        yield process, first.split()[2]
-    finally:
-        process.terminate()  # not kill: workers must end too
-        process.communicate(timeout=30)
+    flags = ("--config", "serve.yaml", "--workers", str(workers))
+    with proxies.serving(*flags, folder=folder, **environment) as running:
+        yield running

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
+from proxies import serving
 from services import own_postgres
 from upstreams import ScriptedUpstream, completion, whole
 
@@ -74,21 +73,13 @@ class Load:
             thread.join(20)
 
 
-@contextmanager
-def proxy(upstream: str, store: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def proxy(
+    upstream: str, store: str, folder: Path
+) -> AbstractContextManager[tuple[subprocess.Popen[str], str]]:
     """A proxy process that is killed at the end, if it was not before."""
     (folder / "policy.yaml").write_text(POLICY)
-    command = [sys.executable, "-m", "safety.cli.main", "serve", "--listen", "127.0.0.1:0", "--no-monitor"]
-    command += ["--store", store, "--policy", str(folder / "policy.yaml"), "--upstream", upstream]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        first = process.stderr.readline()
-        assert first.startswith("safety-layer on http://"), first + process.stderr.read()
-        yield process, first.split()[2]
-    finally:
-        process.kill()
-        process.communicate(timeout=30)
+    flags = ("--listen", "127.0.0.1:0", "--no-monitor", "--store", store, "--upstream", upstream)
+    return serving(*flags, "--policy", str(folder / "policy.yaml"), folder=folder, kill=True)
 
 
 def recorded(store: str) -> set[str]:
