@@ -14,8 +14,8 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from safety.errors import StoreError
 from safety.events.entry import (
@@ -44,8 +44,7 @@ Mark = tuple[str, str]  # of, name
 Columns = tuple[str | bool | float | None, ...]  # in the order of schema.REPEATED
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """An entry ready to be stored. Without ``texts`` nothing of it can be erased."""
 
     entry: Entry

@@ -44,6 +44,8 @@ def number(value: float) -> str:
     return float.__repr__(value)
 
 
+_OK = Ran.OK
+_ERROR = '"error":'
 _ERASED = ',"erased":true'
 
 
@@ -62,11 +64,16 @@ def _labels(event: Event) -> str:
 
 
 def _run(run: DetectorRun) -> str:
+    name, ran, ms, findings, cached, error = run
+    if ran is _OK and not findings and not cached and error is None:  # most of them
+        return f'{{"detector":{quoted(name)},"ms":{number(ms)},"ran":"ok"}}'
     # What is at its default is left out.
-    cached = f'"cached":{number(run.cached)},' if run.cached else ""
-    error = f',"error":{quoted(run.error)}' if run.error is not None else ""
-    findings = f',"findings":{number(run.findings)}' if run.findings else ""
     return (
-        f'{{{cached}"detector":{quoted(run.detector)}{error}{findings}'
-        f',"ms":{number(run.ms)},"ran":{_RAN[run.ran]}}}'
+        f'{{{_member("cached", cached)}"detector":{quoted(name)},'
+        f"{'' if error is None else f'{_ERROR}{quoted(error)},'}{_member('findings', findings)}"
+        f'"ms":{number(ms)},"ran":{_RAN[ran]}}}'
     )
+
+
+def _member(name: str, count: int) -> str:
+    return f'"{name}":{number(count)},' if count else ""

@@ -3,7 +3,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -244,7 +243,7 @@ def test_a_failed_batch_leaves_nothing_behind(store):
     event = make_event(verdict("a", hits=[hit_on(MAIL)]), at=AT)
     with closing(Store(store)) as opened:
         good = seal(event, opened.key)
-        bad = replace(good, columns=(None, *good.columns[1:]))
+        bad = good._replace(columns=(None, *good.columns[1:]))
         with pytest.raises(StoreError):
             opened.append([good, bad])
     assert bodies(store) == ask(store, "SELECT * FROM marks") == ask(store, "SELECT * FROM excerpts") == []
